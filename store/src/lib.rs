@@ -1,0 +1,19 @@
+//! All SQL of Rollcall: the schema, what the indexer writes, what the gateway reads.
+//!
+//! Nobody else speaks SQL. What this crate does **not** do: decode logs, decide what a reorg undoes (`indexer`), or
+//! decide who is live (`gateway`).
+//!
+//! In reading order:
+//! - [`rows`]: the rows of the tables as types
+//! - [`schema`]: connect, migrate, the roles
+//! - [`ingest`]: what the indexer writes
+//! - [`query`]: what the gateway reads
+
+pub mod ingest;
+pub mod query;
+pub mod rows;
+pub mod schema;
+
+mod error;
+
+pub use error::StoreError;
