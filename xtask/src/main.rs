@@ -1,3 +1,91 @@
-//! Skeleton.
+//! Chores of the repository: `cargo xtask --help`.
+//!
+//! In reading order: [`forge`] runs the pinned forge, [`abi`] and [`fixtures`] and [`openapi`] remake committed files.
 
-fn main() {}
+mod abi;
+mod fixtures;
+mod forge;
+mod openapi;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use tools::Tools;
+
+/// Chores of the repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run the pinned forge with the repository's remappings: `cargo xtask forge test -vv`
+    #[command(disable_help_flag = true)]
+    Forge {
+        /// What forge gets
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Remake contracts/abi/*.json from the sources
+    Abi,
+    /// Remake anvil-fixtures/states/ by playing every scenario on a fresh Anvil
+    Fixtures,
+    /// Remake gateway/openapi.json from the gateway's routes
+    Openapi,
+    /// Remake every generated file; CI then asks git whether anything changed
+    Generate,
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse().chore) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<ExitCode> {
+    let root = root();
+    match chore {
+        Chore::Forge { args } => return forge::run(&tools()?, &root, &args),
+        Chore::Abi => abi::remake(&tools()?, &root)?,
+        Chore::Fixtures => fixtures::remake(&tools()?, &root)?,
+        Chore::Openapi => openapi::remake(&root)?,
+        Chore::Generate => {
+            let tools = tools()?;
+            abi::remake(&tools, &root)?;
+            openapi::remake(&root)?;
+            fixtures::remake(&tools, &root)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tools() -> Result<Tools> {
+    Tools::ensure_with(|line| eprintln!("{line}")).context("installing the pinned tools")
+}
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Writes a generated file, and says whether it changed.
+fn write(root: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let path = root.join(name);
+    let same = std::fs::read(&path).is_ok_and(|old| old == content);
+    if !same {
+        std::fs::write(&path, content).with_context(|| format!("writing {name}"))?;
+    }
+    eprintln!("{} {name}", if same { "unchanged" } else { "rewritten" });
+    Ok(())
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Test} from "forge-std/Test.sol";
+import {ServiceRegistry} from "../src/ServiceRegistry.sol";
+import {IServiceRegistry} from "../src/interfaces/IServiceRegistry.sol";
+
+/// @notice What all tests of the registry share: three accounts, a registry, a registration, and ids, hashes and slots
+/// derived a second time, from their definitions rather than from the contract.
+abstract contract Base is Test {
+    ServiceRegistry internal registry;
+
+    address internal alice = makeAddr("alice");
+    address internal bob = makeAddr("bob");
+    address internal mallory = makeAddr("mallory");
+
+    uint24 internal constant TTL = 60;
+    uint256 internal constant START = 1_700_000_000;
+
+    function setUp() public virtual {
+        registry = new ServiceRegistry();
+        vm.warp(START);
+    }
+
+    // ------------------------------------------------------------- fixtures
+
+    /// @dev The registration that the gas figures are of: `payments`, version 1.2.0, two endpoints of 40 bytes and 80
+    /// bytes of metadata, in alice's own namespace.
+    function payments(string memory label) internal view returns (IServiceRegistry.Registration memory r) {
+        r.namespaceId = own(alice);
+        r.name = "payments";
+        r.label = label;
+        r.version = "1.2.0";
+        r.endpoints = new bytes[](2);
+        r.endpoints[0] = "https://pay-0.eu-west.example.com:443/v1";
+        r.endpoints[1] = "grpcs://pay-0.eu-west.example.com:8443/x";
+        r.metadata = '{"region":"eu-west-1","zone":"a","weight":10,"protocols":["http","grpc"],"ok":1}';
+        r.ttl = TTL;
+    }
+
+    /// @dev Alice registers `payments` under this label.
+    function registerPayments(string memory label) internal returns (bytes32 id) {
+        IServiceRegistry.Registration memory r = payments(label);
+        vm.prank(alice);
+        return registry.register(r);
+    }
+
+    /// @dev An update of the record that `registrant` registered as `r`, replacing the record hash of now.
+    function updateOf(IServiceRegistry.Registration memory r, address registrant)
+        internal
+        view
+        returns (IServiceRegistry.RecordUpdate memory)
+    {
+        return IServiceRegistry.RecordUpdate({
+            key: keyOf(r, registrant),
+            prevRecordHash: registry.recordHashOf(idOf(r, registrant)),
+            version: r.version,
+            endpoints: r.endpoints,
+            metadata: r.metadata,
+            ttl: r.ttl
+        });
+    }
+
+    /// @dev Writes a status that only later versions of the contract can reach by a call.
+    function forceStatus(bytes32 id, IServiceRegistry.Status status) internal {
+        IServiceRegistry.Lease memory lease = registry.leaseOf(id);
+        lease.status = status;
+        vm.store(address(registry), slotOf(id, 0), leaseWord(lease));
+    }
+
+    /// @dev A text of `length` times the letter `a`.
+    function text(uint256 length) internal pure returns (string memory) {
+        return string(blob(length));
+    }
+
+    /// @dev `length` times the byte `a`.
+    function blob(uint256 length) internal pure returns (bytes memory b) {
+        b = new bytes(length);
+        for (uint256 i = 0; i < length; ++i) {
+            b[i] = "a";
+        }
+    }
+
+    // ---------------------------------------------------------- definitions
+
+    /// @dev The namespace that an account owns without claiming it.
+    function own(address account) internal pure returns (bytes32) {
+        return bytes32(uint256(uint160(account)));
+    }
+
+    function serviceOf(IServiceRegistry.Registration memory r) internal pure returns (bytes32) {
+        return keccak256(abi.encode(r.namespaceId, keccak256(bytes(r.name))));
+    }
+
+    function keyOf(IServiceRegistry.Registration memory r, address registrant)
+        internal
+        pure
+        returns (IServiceRegistry.InstanceKey memory)
+    {
+        return IServiceRegistry.InstanceKey(serviceOf(r), registrant, keccak256(bytes(r.label)));
+    }
+
+    function idOf(IServiceRegistry.Registration memory r, address registrant) internal pure returns (bytes32) {
+        return keccak256(abi.encode(serviceOf(r), registrant, keccak256(bytes(r.label))));
+    }
+
+    function recordHash(bytes32 prev, string memory version, bytes[] memory endpoints, bytes memory metadata)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(prev, keccak256(abi.encode(version, endpoints, metadata))));
+    }
+
+    function recordHash(bytes32 prev, IServiceRegistry.Registration memory r) internal pure returns (bytes32) {
+        return recordHash(prev, r.version, r.endpoints, r.metadata);
+    }
+
+    // -------------------------------------------------------------- storage
+
+    function slotOf(bytes32 key, uint256 mappingSlot) internal pure returns (bytes32) {
+        return keccak256(abi.encode(key, mappingSlot));
+    }
+
+    function leaseWord(IServiceRegistry.Lease memory l) internal pure returns (bytes32) {
+        return bytes32(
+            uint256(uint160(l.owner)) | uint256(l.lastHeartbeat) << 160 | uint256(l.ttl) << 200
+                | uint256(uint8(l.status)) << 224 | uint256(l.epoch) << 232
+        );
+    }
+
+    function rosterWord(uint64 count, uint64 sequence) internal pure returns (bytes32) {
+        return bytes32(uint256(count) | uint256(sequence) << 64);
+    }
+
+    /// @dev Slot A of an instance, as it is stored.
+    function wordA(bytes32 id) internal view returns (bytes32) {
+        return vm.load(address(registry), slotOf(id, 0));
+    }
+
+    /// @dev Slot B of an instance, as it is stored.
+    function wordB(bytes32 id) internal view returns (bytes32) {
+        return vm.load(address(registry), bytes32(uint256(slotOf(id, 0)) + 1));
+    }
+}

@@ -1,0 +1,31 @@
+//! contracts/abi/*.json: what the Rust side compiles against, so that building it needs no forge.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tools::Tools;
+
+use crate::{forge, write};
+
+const CONTRACTS: [&str; 1] = ["ServiceRegistry"];
+
+/// Builds the contracts and writes ABI and bytecode of each.
+pub fn remake(tools: &Tools, root: &Path) -> Result<()> {
+    let status = forge::command(tools, root).args(["build", "--quiet"]).status().context("starting forge")?;
+    ensure!(status.success(), "forge build failed");
+    for name in CONTRACTS {
+        let artifact = root.join(format!("contracts/out/{name}.sol/{name}.json"));
+        let artifact = std::fs::read(&artifact).with_context(|| format!("reading {}", artifact.display()))?;
+        let artifact: Value = serde_json::from_slice(&artifact)?;
+        let kept = json!({
+            "abi": artifact["abi"],
+            "bytecode": { "object": artifact["bytecode"]["object"] },
+            "deployedBytecode": { "object": artifact["deployedBytecode"]["object"] },
+        });
+        let mut text = serde_json::to_string_pretty(&kept)?;
+        text.push('\n');
+        write(root, &format!("contracts/abi/{name}.json"), text.as_bytes())?;
+    }
+    Ok(())
+}
