@@ -1,3 +1,38 @@
-//! Skeleton.
+//! Benchmarks: `cargo run -p bench -- --help`. The last line of each is one JSON object,
+//! `{"bench": name, "figures": {…}}`; docs/benchmarks.md keeps the figures with the commands that gave them.
 
-fn main() {}
+mod cold_start;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Benchmarks of Rollcall. The last line printed is one JSON object.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// How long `rollcall up` takes to its table, the first time and the next, and to the first live answer
+    ColdStart(cold_start::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Args::parse().bench {
+        Bench::ColdStart(args) => cold_start::run(args).await,
+    };
+    match result {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

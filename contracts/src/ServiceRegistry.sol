@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IServiceRegistry} from "./interfaces/IServiceRegistry.sol";
+import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
 
 /// @title ServiceRegistry
 /// @notice The registry of `IServiceRegistry`, where every function, event and error is described. It has no admin, no
@@ -97,21 +98,12 @@ contract ServiceRegistry is IServiceRegistry {
         uint24 epoch = lease.epoch;
         instance.lease = Lease(msg.sender, uint40(block.timestamp), registration.ttl, Status.Active, epoch);
         bytes32 prevRecordHash = instance.recordHash;
-        instance.recordHash = _recordHash(
-            prevRecordHash, registration.version, registration.endpoints, registration.metadata
-        );
+        instance.recordHash =
+            _recordHash(prevRecordHash, registration.version, registration.endpoints, registration.metadata);
         (uint64 count, uint64 sequence) = _enter(service);
 
         emit Registered(
-            id,
-            service,
-            msg.sender,
-            registration,
-            uint40(block.timestamp),
-            epoch,
-            sequence,
-            count,
-            prevRecordHash
+            id, service, msg.sender, registration, uint40(block.timestamp), epoch, sequence, count, prevRecordHash
         );
     }
 
@@ -120,18 +112,15 @@ contract ServiceRegistry is IServiceRegistry {
         bytes32 service = change.key.service;
         bytes32 id = _idOf(service, change.key.registrant, change.key.labelHash);
         Instance storage instance = _instances[id];
-        _checkOwner(id, instance.lease);
+        uint256 word = _checkOwner(id, instance.lease);
         bytes32 prevRecordHash = instance.recordHash;
         if (prevRecordHash != change.prevRecordHash) revert RecordChanged(id, prevRecordHash, change.prevRecordHash);
-        _checkRecord(change.version, change.endpoints, change.metadata, change.ttl);
 
-        if (change.ttl != instance.lease.ttl) instance.lease.ttl = change.ttl;
-        instance.recordHash = _recordHash(prevRecordHash, change.version, change.endpoints, change.metadata);
-        uint64 sequence = ++_rosters[service].sequence;
-
-        emit Updated(
-            id, service, change.version, change.endpoints, change.metadata, change.ttl, sequence, prevRecordHash
+        bytes memory data = _encodeUpdated(
+            change.version, change.endpoints, change.metadata, change.ttl, ++_rosters[service].sequence, prevRecordHash
         );
+        if (change.ttl != uint24(word >> 200)) instance.lease.ttl = change.ttl;
+        instance.recordHash = EfficientHashLib.hash(prevRecordHash, _logUpdated(id, service, data));
     }
 
     /// @inheritdoc IServiceRegistry
@@ -234,11 +223,11 @@ contract ServiceRegistry is IServiceRegistry {
     // --------------------------------------------------------------- hashes
 
     function _serviceOf(Registration calldata registration) private pure returns (bytes32) {
-        return keccak256(abi.encode(registration.namespaceId, keccak256(bytes(registration.name))));
+        return EfficientHashLib.hash(registration.namespaceId, keccak256(bytes(registration.name)));
     }
 
     function _idOf(bytes32 service, address registrant, bytes32 labelHash) private pure returns (bytes32) {
-        return keccak256(abi.encode(service, registrant, labelHash));
+        return EfficientHashLib.hash(service, bytes32(uint256(uint160(registrant))), labelHash);
     }
 
     function _recordHash(
@@ -247,7 +236,39 @@ contract ServiceRegistry is IServiceRegistry {
         bytes[] calldata endpoints,
         bytes calldata metadata
     ) private pure returns (bytes32) {
-        return keccak256(abi.encode(prevRecordHash, keccak256(abi.encode(version, endpoints, metadata))));
+        return EfficientHashLib.hash(prevRecordHash, keccak256(abi.encode(version, endpoints, metadata)));
+    }
+
+    // ------------------------------------------------------------- updates
+
+    /// @dev Checks a new record and encodes it as the data of `Updated`.
+    function _encodeUpdated(
+        string calldata version,
+        bytes[] calldata endpoints,
+        bytes calldata metadata,
+        uint24 ttl,
+        uint64 sequence,
+        bytes32 prevRecordHash
+    ) private pure returns (bytes memory) {
+        _checkRecord(version, endpoints, metadata, ttl);
+        return abi.encode(version, endpoints, metadata, ttl, sequence, prevRecordHash);
+    }
+
+    /// @dev Emits `Updated` with this data, and returns `keccak256(abi.encode(version, endpoints, metadata))` of it.
+    /// To encode the record a second time, for its hash alone, would take an update over its bar. The data is a head of
+    /// six words, the first three of them the offsets of version, endpoints and metadata, and then their bodies; with a
+    /// head of these three words alone, the offsets are less by three words and the bodies are the same. So, once it is
+    /// logged, the last three words of the head are overwritten with the lesser offsets, and the hash starts there.
+    function _logUpdated(bytes32 id, bytes32 service, bytes memory data) private returns (bytes32 contentHash) {
+        bytes32 topic = Updated.selector;
+        assembly ("memory-safe") {
+            let head := add(data, 0x20)
+            log3(head, mload(data), topic, id, service)
+            mstore(add(head, 0x60), sub(mload(head), 0x60))
+            mstore(add(head, 0x80), sub(mload(add(head, 0x20)), 0x60))
+            mstore(add(head, 0xa0), sub(mload(add(head, 0x40)), 0x60))
+            contentHash := keccak256(add(head, 0x60), sub(mload(data), 0x60))
+        }
     }
 
     // -------------------------------------------------------------- rosters
@@ -309,11 +330,13 @@ contract ServiceRegistry is IServiceRegistry {
     {
         _checkText(Field.Version, version, _VERSION_CHARACTERS);
         uint256 count = endpoints.length;
-        if (count == 0 || count > _MAX_ENDPOINTS) revert EndpointCountOutOfRange(count, _MAX_ENDPOINTS);
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 length = endpoints[i].length;
-            if (length == 0 || length > _MAX_ENDPOINT_LENGTH) {
-                revert EndpointLengthOutOfRange(i, length, _MAX_ENDPOINT_LENGTH);
+        unchecked {
+            if (count == 0 || count > _MAX_ENDPOINTS) revert EndpointCountOutOfRange(count, _MAX_ENDPOINTS);
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 length = endpoints[i].length;
+                if (length == 0 || length > _MAX_ENDPOINT_LENGTH) {
+                    revert EndpointLengthOutOfRange(i, length, _MAX_ENDPOINT_LENGTH);
+                }
             }
         }
         if (metadata.length > _MAX_METADATA_LENGTH) revert MetadataTooLong(metadata.length, _MAX_METADATA_LENGTH);
@@ -324,8 +347,15 @@ contract ServiceRegistry is IServiceRegistry {
         bytes calldata raw = bytes(value);
         uint256 length = raw.length;
         if (length == 0 || length > _MAX_TEXT_LENGTH) revert InvalidText(field, value);
-        for (uint256 i = 0; i < length; ++i) {
-            if ((characters >> uint8(raw[i])) & 1 == 0) revert InvalidText(field, value);
+        // Stays 1 as long as every character is in the set. In assembly, since a bounds check for each of the bytes
+        // costs more than the rest of the loop.
+        uint256 valid = 1;
+        assembly ("memory-safe") {
+            let end := add(raw.offset, length)
+            for { let at := raw.offset } lt(at, end) { at := add(at, 1) } {
+                valid := and(valid, shr(byte(0, calldataload(at)), characters))
+            }
         }
+        if (valid == 0) revert InvalidText(field, value);
     }
 }

@@ -84,7 +84,7 @@ pub struct ChainTime {
 
 impl ChainTime {
     /// The most that chain time may run ahead of the last confirmation.
-    pub const MAX_AHEAD: Duration = Duration::from_secs(10);
+    pub const MAX_AHEAD: Duration = Duration::from_secs(3);
 
     /// Chain time in seconds at the monotonic time `monotonic`.
     pub fn now(&self, monotonic: Duration) -> u64 {
@@ -106,7 +106,7 @@ mod tests {
         let time = ChainTime { head: 100, confirmed: Duration::from_secs(5) };
         assert_eq!(time.now(Duration::from_secs(5)), 100);
         assert_eq!(time.now(Duration::from_secs(7)), 102);
-        assert_eq!(time.now(Duration::from_secs(500)), 110);
+        assert_eq!(time.now(Duration::from_secs(500)), 103);
         assert_eq!(time.now(Duration::ZERO), 100);
     }
 

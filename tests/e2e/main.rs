@@ -1,1 +1,10 @@
-//! Skeleton.
+//! End-to-end tests: one binary, a module per behaviour.
+
+mod bad_queries;
+mod expiry;
+mod hostile;
+mod lifecycle;
+mod other_chain;
+mod reorg;
+mod restart;
+mod scenarios;

@@ -1,1 +1,18 @@
-//! Skeleton.
+//! The world of the end-to-end tests: Anvil, Postgres, indexer and gateway, each on ports and a database of its own.
+//!
+//! A test moves the chain's time by mining blocks at exact times; the gateway's own clock is a [`domain::ManualClock`]
+//! that stands still. Nothing here sleeps: [`World::synced`] and [`eventually`] wait for a condition, with a bound.
+//!
+//! In reading order:
+//! - [`world`]: the world and its parts
+//! - [`part`]: an indexer or gateway that can be stopped and started again
+//! - [`database`]: one Postgres for all tests of a process, a database for each
+//! - [`wait`]: waiting for conditions
+
+pub mod database;
+pub mod part;
+pub mod wait;
+pub mod world;
+
+pub use wait::eventually;
+pub use world::World;
