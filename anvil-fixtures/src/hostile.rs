@@ -22,7 +22,7 @@ pub fn cases() -> Vec<Case> {
         case("header-injection", &[b"https://x\r\nSet-Cookie: a=b\r\n\r\n"], b"{\"zone\":\"a\\r\\nX-Evil: 1\"}"),
         case("terminal", &[b"\x1b[2J\x1b]0;owned\x07"], "{\"zone\":\"\u{202e}drowssap\u{1b}[31m\"}".as_bytes()),
         case("deep", &[b"https://deep.example"], "[".repeat(4_096).as_bytes()),
-        case("long", &[&[b'a'; 256]; 16], &padded()),
+        case("long", &[[b'a'; 256].as_slice(); 16], &padded()),
         case("numbers", &[b"https://numbers.example"], br#"{"weight":1e999,"priority":-0,"geo":{"lat":91e400},"a":123456789012345678901234567890}"#),
         case("twice", &[b"https://twice.example"], br#"{"zone":"a","zone":"b","tags":"not-a-list","region":[]}"#),
         case("empty", &[b" "], b""),

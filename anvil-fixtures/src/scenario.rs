@@ -5,7 +5,7 @@ use std::fmt;
 use alloy::primitives::{Address, Bytes, aliases::U24, keccak256};
 use anyhow::Result;
 use bindings::{
-    IServiceRegistry::{InstanceKey, RecordUpdate, Registration},
+    abi::IServiceRegistry::{InstanceKey, RecordUpdate, Registration},
     ServiceRegistry::{
         claimNamespaceCall, deregisterCall, heartbeatBatchCall, heartbeatCall, registerCall, updateCall,
     },
@@ -107,10 +107,10 @@ async fn fleet(chain: &Chain) -> Result<Vec<InstanceId>> {
         chain.send_all(owner, &calls).await?;
 
         let key = |label: &str| key_of(ServiceKey::new(ns, &name), owner, label);
-        let prevRecordHash = chain.contract().recordHashOf(own[0].0).call().await?;
+        let prev_record_hash = chain.contract().recordHashOf(own[0].0).call().await?;
         let change = RecordUpdate {
             key: key("i0"),
-            prevRecordHash,
+            prevRecordHash: prev_record_hash,
             version: "1.1.0".into(),
             endpoints: vec![Bytes::from_static(b"https://next.example:8443")],
             metadata: Bytes::from_static(br#"{"tags":["canary"]}"#),

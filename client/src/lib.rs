@@ -1,1 +1,39 @@
-//! Skeleton.
+//! The SDK: publish services on the chain, deploy the registry, and ask a gateway who is alive.
+//!
+//! What this crate does **not** do: index the chain or read a database (`indexer`, `store`), or read configuration
+//! (`cli`). No key, password or API key shows in an error, a log or a `Debug` of this crate.
+//!
+//! In reading order:
+//! - [`service`]: `acme/payments` and its registration as input, checked before anything is sent
+//! - [`redact`]: URLs that do not show their secrets; [`keys`]: who signs
+//! - [`error`]: why the chain did not do it; [`refusal`]: the contract's own errors with their evidence
+//! - [`chain`]: a node, asked with a bound on the time; [`send`](mod@crate): one transaction after the other, also when
+//!   other processes use the same key
+//! - [`registry`]: the contract's views; [`publish`]: claim, register, update, heartbeat, deregister
+//! - [`heartbeat`]: keeps leases alive until told to stop
+//! - [`deploy`]: puts the registry on a chain, once
+//! - [`discover`]: asks a gateway
+
+pub mod chain;
+pub mod deploy;
+pub mod discover;
+pub mod error;
+pub mod heartbeat;
+pub mod keys;
+pub mod publish;
+pub mod redact;
+pub mod refusal;
+pub mod registry;
+pub mod service;
+
+mod send;
+
+pub use chain::Chain;
+pub use discover::{DiscoverError, Gateway};
+pub use error::ChainError;
+pub use keys::{Key, KeyError};
+pub use publish::Publisher;
+pub use redact::SecretUrl;
+pub use refusal::Refusal;
+pub use registry::Registry;
+pub use service::{Body, InputError, Registration, Service};

@@ -119,7 +119,7 @@ contract ServiceRegistry is IServiceRegistry {
         bytes memory data = _encodeUpdated(
             change.version, change.endpoints, change.metadata, change.ttl, ++_rosters[service].sequence, prevRecordHash
         );
-        if (change.ttl != uint24(word >> 200)) instance.lease.ttl = change.ttl;
+        if (change.ttl != _ttlIn(word)) instance.lease.ttl = change.ttl;
         instance.recordHash = EfficientHashLib.hash(prevRecordHash, _logUpdated(id, service, data));
     }
 
@@ -180,6 +180,7 @@ contract ServiceRegistry is IServiceRegistry {
     function areLive(bytes32[] calldata ids) external view returns (uint256[] memory bitmap) {
         bitmap = new uint256[]((ids.length + 255) / 256);
         for (uint256 i = 0; i < ids.length; ++i) {
+            // forge-lint: disable-next-line(incorrect-shift): one bit, at this place
             if (isLive(ids[i])) bitmap[i / 256] |= 1 << (i % 256);
         }
     }
@@ -293,6 +294,7 @@ contract ServiceRegistry is IServiceRegistry {
 
     // The compiler reads a word again for each of its fields. These read slot A once and take it apart by the layout
     // above: it is what keeps a heartbeat under its bar.
+    // forge-lint: disable-start(unsafe-typecast)
 
     function _load(Lease storage lease) private view returns (uint256 word) {
         assembly ("memory-safe") {
@@ -311,10 +313,16 @@ contract ServiceRegistry is IServiceRegistry {
         return address(uint160(word));
     }
 
+    function _ttlIn(uint256 word) private pure returns (uint24) {
+        return uint24(word >> 200);
+    }
+
     function _isListed(uint256 word) private pure returns (bool) {
         uint256 status = uint8(word >> 224);
         return status == uint256(Status.Active) || status == uint256(Status.Suspended);
     }
+
+    // forge-lint: disable-end(unsafe-typecast)
 
     // --------------------------------------------------------------- checks
 
@@ -330,13 +338,11 @@ contract ServiceRegistry is IServiceRegistry {
     {
         _checkText(Field.Version, version, _VERSION_CHARACTERS);
         uint256 count = endpoints.length;
-        unchecked {
-            if (count == 0 || count > _MAX_ENDPOINTS) revert EndpointCountOutOfRange(count, _MAX_ENDPOINTS);
-            for (uint256 i = 0; i < count; ++i) {
-                uint256 length = endpoints[i].length;
-                if (length == 0 || length > _MAX_ENDPOINT_LENGTH) {
-                    revert EndpointLengthOutOfRange(i, length, _MAX_ENDPOINT_LENGTH);
-                }
+        if (count == 0 || count > _MAX_ENDPOINTS) revert EndpointCountOutOfRange(count, _MAX_ENDPOINTS);
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 length = endpoints[i].length;
+            if (length == 0 || length > _MAX_ENDPOINT_LENGTH) {
+                revert EndpointLengthOutOfRange(i, length, _MAX_ENDPOINT_LENGTH);
             }
         }
         if (metadata.length > _MAX_METADATA_LENGTH) revert MetadataTooLong(metadata.length, _MAX_METADATA_LENGTH);

@@ -133,6 +133,25 @@ abstract contract Base is Test {
         return bytes32(uint256(count) | uint256(sequence) << 64);
     }
 
+    function slotB(bytes32 id) internal pure returns (bytes32) {
+        return bytes32(uint256(slotOf(id, 0)) + 1);
+    }
+
+    function leaseIn(bytes32 word) internal pure returns (IServiceRegistry.Lease memory) {
+        uint256 w = uint256(word);
+        return IServiceRegistry.Lease(
+            address(uint160(w)),
+            uint40(w >> 160),
+            uint24(w >> 200),
+            IServiceRegistry.Status(uint8(w >> 224)),
+            uint24(w >> 232)
+        );
+    }
+
+    function rosterIn(bytes32 word) internal pure returns (uint64 count, uint64 sequence) {
+        return (uint64(uint256(word)), uint64(uint256(word) >> 64));
+    }
+
     /// @dev Slot A of an instance, as it is stored.
     function wordA(bytes32 id) internal view returns (bytes32) {
         return vm.load(address(registry), slotOf(id, 0));
@@ -140,6 +159,6 @@ abstract contract Base is Test {
 
     /// @dev Slot B of an instance, as it is stored.
     function wordB(bytes32 id) internal view returns (bytes32) {
-        return vm.load(address(registry), bytes32(uint256(slotOf(id, 0)) + 1));
+        return vm.load(address(registry), slotB(id));
     }
 }

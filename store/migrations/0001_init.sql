@@ -49,12 +49,15 @@ CREATE TABLE event (
     PRIMARY KEY (block_number, log_index)
 );
 CREATE INDEX event_by_instance ON event (instance_id, block_number, log_index) WHERE instance_id IS NOT NULL;
+-- What a reorg rebuilds an instance from: all but its heartbeats, of which there are far more.
+CREATE INDEX event_of_record ON event (instance_id, block_number, log_index)
+    WHERE instance_id IS NOT NULL AND kind <> 'Heartbeat';
 CREATE INDEX event_by_namespace ON event (namespace_id, block_number, log_index) WHERE namespace_id IS NOT NULL;
 
 -- What a reorg took out of `event`: never lost.
 CREATE TABLE event_orphan (
     LIKE event,
-    orphaned_by bytea NOT NULL, -- hash of the common ancestor's position in the new chain: its head when found
+    orphaned_by bytea NOT NULL, -- hash of the chain's head when the reorg was found
     PRIMARY KEY (block_hash, log_index)
 );
 

@@ -29,4 +29,15 @@ pub enum StoreError {
         /// What is wrong with the row.
         what: String,
     },
+    /// A number of the chain that Postgres cannot hold.
+    #[error("{what} is {value}: too large for a bigint")]
+    TooLarge {
+        /// What the number is.
+        what: &'static str,
+        /// The number.
+        value: u64,
+    },
+    /// Not a name that we give to a role.
+    #[error("{0:?} is no name for a role: 1 to 63 of a-z 0-9 _, and no digit first")]
+    InvalidRole(String),
 }

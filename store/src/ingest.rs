@@ -1,1 +1,299 @@
-//! Skeleton.
+//! What the indexer writes.
+//!
+//! Everything goes through a [`Writer`], and every write of one is a single transaction that begins with a
+//! compare-and-swap on the checkpoint. So a batch is applied exactly once, rows and checkpoint are never apart, and a
+//! writer that another one has replaced can do nothing any more, however late it wakes up.
+//!
+//! - [`mod@load`]: what the indexer reads back
+//! - `write`: the statements of a batch
+//! - `columns`: columns to values and back
+
+use alloy_primitives::B256;
+use domain::{BlockRef, Heads, InstanceId, Lease};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use crate::{
+    StoreError,
+    rows::{BlockRow, Checkpoint, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, Origin, ServiceRow},
+};
+use columns::big;
+use write::Change;
+
+pub mod load;
+
+mod columns;
+mod write;
+
+pub use load::{History, Touched, checkpoint};
+
+/// How many rows `changes` keeps: a gateway that is further behind reads everything anew.
+pub const CHANGES_KEPT: i64 = 100_000;
+
+/// How many times the window `block` may keep, on a chain whose finality is further behind than the window.
+const WINDOWS_KEPT: u64 = 16;
+
+/// The one that may write. A newer one fences it: all of its writes then fail with [`StoreError::Fenced`].
+#[derive(Debug, Clone)]
+pub struct Writer {
+    pool: PgPool,
+    epoch: i64,
+}
+
+/// What a run of blocks does to the index. State rows are whole rows, and replace what is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The blocks to remember: all of them, or just the last one where nobody will ask for the others.
+    pub blocks: Vec<BlockRow>,
+    /// The logs, in chain order.
+    pub events: Vec<EventRow>,
+    /// One for each instance and log that renews it.
+    pub heartbeats: Vec<HeartbeatRow>,
+    /// Namespaces as they are after the batch.
+    pub namespaces: Vec<NamespaceRow>,
+    /// Services as they are after the batch.
+    pub services: Vec<ServiceRow>,
+    /// Instances whose record changed, as they are after the batch, with their leases.
+    pub instances: Vec<InstanceRow>,
+    /// Leases of other instances, whose record did not change.
+    pub leases: Vec<(InstanceId, Lease)>,
+}
+
+/// What a reorg does to the index: everything above the ancestor goes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reorg {
+    /// The highest block that the index and the chain share: the new head of the index.
+    pub ancestor: BlockRow,
+    /// Hash of the chain's head when the reorg was found.
+    pub found_at: B256,
+    /// What goes away has written to these. What of it is not among the rows below did not exist yet at the ancestor.
+    pub touched: Touched,
+    /// Namespaces as they were at the ancestor.
+    pub namespaces: Vec<NamespaceRow>,
+    /// Services as they were at the ancestor.
+    pub services: Vec<ServiceRow>,
+    /// Instances as they were at the ancestor.
+    pub instances: Vec<InstanceRow>,
+}
+
+/// Starts an index, if the database holds none: nothing is applied yet, and `start` is the block before the first one
+/// to apply.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn init(pool: &PgPool, origin: &Origin, start: &BlockRow, heads: Heads) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await?;
+    let inserted = sqlx::query(
+        "INSERT INTO checkpoint (chain_id, genesis_hash, contract, code_hash, deploy_block, deploy_hash, next_block,
+                                 head_hash, head_time, tip_block, safe_block, finalized_block)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+    )
+    .bind(big("chain id", origin.chain_id)?)
+    .bind(origin.genesis_hash.as_slice())
+    .bind(origin.contract.as_slice())
+    .bind(origin.code_hash.as_slice())
+    .bind(big("block number", origin.deploy_block.number)?)
+    .bind(origin.deploy_block.hash.as_slice())
+    .bind(next(start.block)?)
+    .bind(start.block.hash.as_slice())
+    .bind(big("block time", start.time)?)
+    .bind(big("block number", heads.latest)?)
+    .bind(big("block number", heads.safe)?)
+    .bind(big("block number", heads.finalized)?)
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if inserted == 1 {
+        write::blocks(&mut tx, std::slice::from_ref(start)).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+impl Writer {
+    /// Becomes the writer, fences the one before, and clears its problem. Returns where to go on.
+    ///
+    /// # Errors
+    /// [`StoreError::NoIndex`] before [`init`]; [`StoreError::Database`].
+    pub async fn take_over(pool: &PgPool) -> Result<(Self, Checkpoint), StoreError> {
+        let row =
+            sqlx::query("UPDATE checkpoint SET writer_epoch = writer_epoch + 1, problem = NULL RETURNING checkpoint.*")
+                .fetch_optional(pool)
+                .await?
+                .ok_or(StoreError::NoIndex)?;
+        let checkpoint = load::checkpoint_row(&row)?;
+        Ok((Self { pool: pool.clone(), epoch: checkpoint.writer_epoch }, checkpoint))
+    }
+
+    /// Applies the blocks from the one after `parent` up to and including `head`. `heads` is what the chain says of
+    /// itself: a batch that reaches `heads.latest` confirms the tip, as [`confirm`](Self::confirm) does. `window` is
+    /// how many blocks below the head are remembered for reorgs; more are while they are not final.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the index does not stand at `parent` or this writer was replaced;
+    /// [`StoreError::TooLarge`], [`StoreError::Database`]. Nothing is applied then, unless the connection broke during
+    /// the commit: read the checkpoint to know.
+    pub async fn apply(
+        &self,
+        parent: BlockRef,
+        head: BlockRow,
+        heads: Heads,
+        window: u64,
+        batch: &Batch,
+    ) -> Result<(), StoreError> {
+        let changes: Vec<Change> = (batch.namespaces.iter().map(|row| ("namespace", row.id.0)))
+            .chain(batch.instances.iter().map(|row| ("instance", row.id.0)))
+            .chain(batch.leases.iter().map(|(id, _)| ("instance", id.0)))
+            .collect();
+        let mut tx = self.pool.begin().await?;
+        let seq = self.swap(&mut tx, parent, head, heads, changes.len()).await?;
+        write::blocks(&mut tx, &batch.blocks).await?;
+        write::events(&mut tx, &batch.events).await?;
+        write::heartbeats(&mut tx, &batch.heartbeats).await?;
+        write::namespaces(&mut tx, &batch.namespaces).await?;
+        write::services(&mut tx, &batch.services).await?;
+        write::instances(&mut tx, &batch.instances).await?;
+        write::leases(&mut tx, &batch.leases).await?;
+        write::changes(&mut tx, &changes, seq).await?;
+        prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
+        notify_and_commit(tx).await
+    }
+
+    /// Takes the index back from `head`, where it stands, to an ancestor of it. The events above the ancestor move to
+    /// `event_orphan`; `heads` is what the chain says of itself.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn reorg(&self, head: BlockRef, heads: Heads, reorg: &Reorg) -> Result<(), StoreError> {
+        let Reorg { ancestor, found_at, touched, namespaces, services, instances } = reorg;
+        let changes: Vec<Change> = std::iter::once(("reorg", ancestor.block.hash))
+            .chain(touched.namespaces.iter().map(|id| ("namespace", id.0)))
+            .chain(touched.instances.iter().map(|id| ("instance", id.0)))
+            .collect();
+        let above = big("block number", ancestor.block.number)?;
+        let mut tx = self.pool.begin().await?;
+        let seq = self.swap(&mut tx, head, *ancestor, heads, changes.len()).await?;
+        sqlx::query(
+            "WITH gone AS (DELETE FROM event WHERE block_number > $1 RETURNING *)
+             INSERT INTO event_orphan (block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id,
+                                       topics, data, orphaned_by)
+             SELECT block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id, topics, data, $2
+             FROM gone ON CONFLICT DO NOTHING",
+        )
+        .bind(above)
+        .bind(found_at.as_slice())
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM heartbeat WHERE block_number > $1").bind(above).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM block WHERE number > $1").bind(above).execute(&mut *tx).await?;
+        write::blocks(&mut tx, std::slice::from_ref(ancestor)).await?;
+
+        let ids: Vec<&[u8]> = touched.namespaces.iter().map(|id| id.0.as_slice()).collect();
+        sqlx::query("DELETE FROM namespace WHERE namespace_id = ANY($1)").bind(ids).execute(&mut *tx).await?;
+        let ids: Vec<&[u8]> = touched.services.iter().map(|key| key.0.as_slice()).collect();
+        sqlx::query("DELETE FROM service WHERE service_key = ANY($1)").bind(ids).execute(&mut *tx).await?;
+        let ids: Vec<&[u8]> = touched.instances.iter().map(|id| id.0.as_slice()).collect();
+        sqlx::query("DELETE FROM instance WHERE instance_id = ANY($1)").bind(&ids).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM live WHERE instance_id = ANY($1)").bind(&ids).execute(&mut *tx).await?;
+        write::namespaces(&mut tx, namespaces).await?;
+        write::services(&mut tx, services).await?;
+        write::instances(&mut tx, instances).await?;
+
+        write::changes(&mut tx, &changes, seq).await?;
+        prune_changes(&mut tx, seq).await?;
+        notify_and_commit(tx).await
+    }
+
+    /// Says that `head`, where the index stands, is the chain's tip now; all is well then. Nobody is notified: gateways
+    /// look at the checkpoint once a second.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn confirm(&self, head: BlockRef, heads: Heads) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE checkpoint
+             SET confirmations = confirmations + 1, problem = NULL,
+                 tip_block = $4, safe_block = $5, finalized_block = $6
+             WHERE next_block = $1 AND head_hash = $2 AND writer_epoch = $3",
+        )
+        .bind(next(head)?)
+        .bind(head.hash.as_slice())
+        .bind(self.epoch)
+        .bind(big("block number", heads.latest)?)
+        .bind(big("block number", heads.safe)?)
+        .bind(big("block number", heads.finalized)?)
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(self.fenced(head)) }
+    }
+
+    /// Notes why the index is not well, or that it is. Does nothing if this writer was replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; also when `problem` has a NUL character.
+    pub async fn set_problem(&self, problem: Option<&str>) -> Result<(), StoreError> {
+        sqlx::query("UPDATE checkpoint SET problem = $2 WHERE writer_epoch = $1 AND problem IS DISTINCT FROM $2")
+            .bind(self.epoch)
+            .bind(problem)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Moves the checkpoint from `from` to `to`, if it is still ours and there. Returns the last of `changes` sequence
+    /// numbers that are now taken.
+    async fn swap(
+        &self,
+        db: &mut PgConnection,
+        from: BlockRef,
+        to: BlockRow,
+        heads: Heads,
+        changes: usize,
+    ) -> Result<i64, StoreError> {
+        let seq: Option<i64> = sqlx::query_scalar(
+            "UPDATE checkpoint
+             SET next_block = $4, head_hash = $5, head_time = $6, tip_block = $7, safe_block = $8,
+                 finalized_block = $9, change_seq = change_seq + $10,
+                 confirmations = confirmations + CASE WHEN $4 > $7 THEN 1 ELSE 0 END,
+                 problem = CASE WHEN $4 > $7 THEN NULL ELSE problem END
+             WHERE next_block = $1 AND head_hash = $2 AND writer_epoch = $3
+             RETURNING change_seq",
+        )
+        .bind(next(from)?)
+        .bind(from.hash.as_slice())
+        .bind(self.epoch)
+        .bind(next(to.block)?)
+        .bind(to.block.hash.as_slice())
+        .bind(big("block time", to.time)?)
+        .bind(big("block number", heads.latest)?)
+        .bind(big("block number", heads.safe)?)
+        .bind(big("block number", heads.finalized)?)
+        .bind(write::count(changes))
+        .fetch_optional(db)
+        .await?;
+        seq.ok_or_else(|| self.fenced(from))
+    }
+
+    fn fenced(&self, expected: BlockRef) -> StoreError {
+        StoreError::Fenced { expected, epoch: self.epoch }
+    }
+}
+
+fn next(head: BlockRef) -> Result<i64, StoreError> {
+    big("block number", head.number.saturating_add(1))
+}
+
+/// Forgets blocks that no reorg reaches, and changes that every gateway has read.
+async fn prune(db: &mut PgConnection, head: u64, finalized: u64, window: u64, seq: i64) -> Result<(), StoreError> {
+    let floor = (head.saturating_sub(window).min(finalized)).max(head.saturating_sub(window.saturating_mul(WINDOWS_KEPT)));
+    sqlx::query("DELETE FROM block WHERE number < $1").bind(big("block number", floor)?).execute(&mut *db).await?;
+    prune_changes(db, seq).await
+}
+
+async fn prune_changes(db: &mut PgConnection, seq: i64) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM changes WHERE seq <= $1").bind(seq - CHANGES_KEPT).execute(db).await?;
+    Ok(())
+}
+
+async fn notify_and_commit(mut tx: Transaction<'static, Postgres>) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_notify('rollcall_changes', '')").execute(&mut *tx).await?;
+    Ok(tx.commit().await?)
+}

@@ -3,7 +3,7 @@
 use alloy::primitives::{Bytes, keccak256};
 use anyhow::Result;
 use bindings::{
-    IServiceRegistry::{InstanceKey, RecordUpdate},
+    abi::IServiceRegistry::{InstanceKey, RecordUpdate},
     ServiceRegistry::{deregisterCall, updateCall},
 };
 use domain::ServiceKey;

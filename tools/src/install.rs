@@ -123,7 +123,7 @@ impl Tools {
     /// A program that is not there, or that is of another platform (a folder shared between machines).
     fn missing(&self) -> Option<PathBuf> {
         let postgres = ["initdb", "postgres"].map(|name| self.postgres_bin.join(name));
-        [self.anvil.clone(), self.forge.clone()]
+        [self.anvil.clone(), self.forge.clone(), self.cast.clone()]
             .into_iter()
             .chain(postgres)
             .find(|path| !path.is_file())
@@ -177,7 +177,7 @@ impl Tools {
         &self.forge
     }
 
-    /// The native `cast`. Not published for macOS: there the path names nothing.
+    /// The native `cast`.
     pub fn cast(&self) -> &Path {
         &self.cast
     }

@@ -109,6 +109,16 @@ impl PidFile {
     }
 }
 
+impl Drop for PidFile {
+    /// Closing the file is not enough: a process that another thread is just starting has a copy of it until it
+    /// runs its program.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(file = %self.path.display(), %error, "cannot unlock");
+        }
+    }
+}
+
 impl Leftover {
     fn alive(&self) -> bool {
         command_line(self.pid).is_some_and(|line| line.contains(&self.mark))

@@ -31,7 +31,7 @@ pub struct PostgresConfig {
     pub data_dir: PathBuf,
     /// `None`: a free one.
     pub port: Option<u16>,
-    /// Whether data survives the crash of the machine; false is for tests, and faster.
+    /// Whether what is committed survives a crash of the server or the machine; false is for tests, and faster.
     pub fsync: bool,
     /// Appended to; `None`: kept only for error messages.
     pub log: Option<PathBuf>,

@@ -27,6 +27,7 @@ fn the_tools_of_the_checkout_are_there() {
     }
 }
 
+/// With npm's install scripts off, so that the links of PostgreSQL's libraries are left to us.
 #[test]
 fn of_two_processes_one_installs_and_a_third_finds_it_done() {
     let dir = tempfile::tempdir().unwrap();
@@ -34,6 +35,7 @@ fn of_two_processes_one_installs_and_a_third_finds_it_done() {
         let mut command = helper::command("install");
         command
             .env("ROLLCALL_TOOLS_DIR", dir.path())
+            .env("npm_config_ignore_scripts", "true")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap()
@@ -65,13 +67,6 @@ fn of_two_processes_one_installs_and_a_third_finds_it_done() {
         without_npm.contains("failed node was not found: install Node.js"),
         "{without_npm}"
     );
-}
-
-#[test]
-fn the_library_links_are_made_where_install_scripts_are_off() {
-    let dir = tempfile::tempdir().unwrap();
-    let said = install(dir.path(), &[("npm_config_ignore_scripts", "true")]);
-    assert!(said.contains("\nready "), "{said}");
 }
 
 #[test]

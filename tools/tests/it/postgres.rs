@@ -28,7 +28,12 @@ fn config(folder: &Path) -> PostgresConfig {
 /// Start, write, end, start, read.
 async fn keeps_its_data(folder: &Path, crash: bool) {
     let tools = Tools::ensure().unwrap();
-    let postgres = Postgres::start(&tools, config(folder)).await.unwrap();
+    // Without sync a kill may lose what was committed last.
+    let config = PostgresConfig {
+        fsync: crash,
+        ..config(folder)
+    };
+    let postgres = Postgres::start(&tools, config.clone()).await.unwrap();
     assert_eq!(
         postgres.url("x"),
         format!("postgres://rollcall@127.0.0.1:{}/x", postgres.port())
@@ -42,7 +47,7 @@ async fn keeps_its_data(folder: &Path, crash: bool) {
     }
     assert!(!listens(port));
 
-    let postgres = Postgres::start(&tools, config(folder)).await.unwrap();
+    let postgres = Postgres::start(&tools, config).await.unwrap();
     assert_eq!(query(postgres.port(), "SELECT word FROM t"), "kept");
     postgres.stop().await.unwrap();
 }

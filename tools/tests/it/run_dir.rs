@@ -40,3 +40,23 @@ async fn leftovers_in_the_folder_are_stopped_and_named() {
     );
     assert!(!ports.into_iter().any(listens));
 }
+
+/// A process that is just being started holds a copy of every open file for a moment, the lock among them.
+#[test]
+fn a_folder_is_free_at_once_while_other_threads_start_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let spawner = scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        let busy = (0..3000)
+            .filter(|_| RunDir::open(folder.path()).is_err())
+            .count();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        spawner.join().unwrap();
+        assert_eq!(busy, 0);
+    });
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Base} from "../Base.sol";
+import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+
+/// @notice The tree is in `deregister.tree`.
+contract DeregisterTest is Base {
+    bytes32 internal id;
+    IServiceRegistry.InstanceKey internal key;
+
+    function setUp() public override {
+        super.setUp();
+        id = registerPayments("replica-1");
+        key = keyOf(payments("replica-1"), alice);
+    }
+
+    function test_RevertGiven_TheInstanceIsNotListed() external {
+        IServiceRegistry.Status[3] memory statuses =
+            [IServiceRegistry.Status.Deregistered, IServiceRegistry.Status.Revoked, IServiceRegistry.Status.Reaped];
+        for (uint256 i = 0; i < statuses.length; ++i) {
+            forceStatus(id, statuses[i]);
+            vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotListed.selector, id, statuses[i]));
+            vm.prank(alice);
+            registry.deregister(key);
+        }
+        key.registrant = bob;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IServiceRegistry.NotListed.selector, idOf(payments("replica-1"), bob), IServiceRegistry.Status.None
+            )
+        );
+        vm.prank(bob);
+        registry.deregister(key);
+    }
+
+    function test_RevertWhen_TheCallerIsNotItsOwner() external {
+        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotOwner.selector, id, mallory, alice));
+        vm.prank(mallory);
+        registry.deregister(key);
+    }
+
+    function deregisterAndCheck() internal {
+        IServiceRegistry.Lease memory expected = registry.leaseOf(id);
+        bytes32 hash = registry.recordHashOf(id);
+        expected.status = IServiceRegistry.Status.Deregistered;
+        expected.epoch += 1;
+
+        vm.expectEmit(address(registry));
+        emit IServiceRegistry.Deregistered(id, key.service, expected.epoch, 2, 0);
+        vm.prank(alice);
+        registry.deregister(key);
+
+        assertEq(wordA(id), leaseWord(expected));
+        assertEq(wordB(id), hash);
+        assertEq(vm.load(address(registry), slotOf(key.service, 1)), rosterWord(0, 2));
+        assertFalse(registry.isLive(id));
+    }
+
+    function test_WhenTheInstanceIsActive() external {
+        deregisterAndCheck();
+    }
+
+    function test_WhenTheInstanceIsSuspended() external {
+        forceStatus(id, IServiceRegistry.Status.Suspended);
+        deregisterAndCheck();
+    }
+
+    function test_WhenTheLeaseHasRunOut() external {
+        vm.warp(START + 365 days);
+        deregisterAndCheck();
+    }
+}

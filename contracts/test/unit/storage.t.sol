@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Base} from "../Base.sol";
+import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+
+/// @notice The layout that `ServiceRegistry` documents, bit by bit, with a distinct value in each field.
+contract StorageLayoutTest is Base {
+    address internal constant OWNER = 0x1111111111111111111111111111111111111111;
+
+    function test_SlotA_FieldByField() external {
+        bytes32 id = keccak256("instance");
+        // epoch 0x060606 | status 02 | ttl 0x040404 | lastHeartbeat 0x0303030303 | owner 0x1111…
+        bytes32 word = 0x0606060204040403030303031111111111111111111111111111111111111111;
+        vm.store(address(registry), keccak256(abi.encode(id, uint256(0))), word);
+
+        IServiceRegistry.Lease memory lease = registry.leaseOf(id);
+        assertEq(lease.owner, OWNER);
+        assertEq(lease.lastHeartbeat, 0x0303030303);
+        assertEq(lease.ttl, 0x040404);
+        assertEq(uint8(lease.status), uint8(IServiceRegistry.Status.Suspended));
+        assertEq(lease.epoch, 0x060606);
+
+        // The paths that take the word apart by themselves agree.
+        vm.prank(OWNER);
+        registry.heartbeat(id);
+        assertEq(wordA(id), 0x06060602040404006553f1001111111111111111111111111111111111111111);
+        assertEq(uint256(0x6553f100), START);
+    }
+
+    function test_SlotB_FollowsSlotA() external {
+        bytes32 id = keccak256("instance");
+        vm.store(address(registry), bytes32(uint256(keccak256(abi.encode(id, uint256(0)))) + 1), keccak256("hash"));
+        assertEq(registry.recordHashOf(id), keccak256("hash"));
+    }
+
+    function test_Roster() external {
+        bytes32 service = keccak256("service");
+        vm.store(
+            address(registry),
+            keccak256(abi.encode(service, uint256(1))),
+            bytes32(uint256(0x00000000000000070000000000000005))
+        );
+        (uint64 count, uint64 sequence) = registry.countOf(service);
+        assertEq(count, 5);
+        assertEq(sequence, 7);
+    }
+
+    function test_Namespace() external {
+        bytes32 namespaceId = keccak256("acme");
+        vm.store(address(registry), keccak256(abi.encode(namespaceId, uint256(2))), own(OWNER));
+        assertEq(registry.ownerOf(namespaceId), OWNER);
+    }
+
+    function test_TheStatusesAreNumberedAsTheWordSays() external pure {
+        assertEq(uint8(IServiceRegistry.Status.None), 0);
+        assertEq(uint8(IServiceRegistry.Status.Active), 1);
+        assertEq(uint8(IServiceRegistry.Status.Suspended), 2);
+        assertEq(uint8(IServiceRegistry.Status.Deregistered), 3);
+        assertEq(uint8(IServiceRegistry.Status.Revoked), 4);
+        assertEq(uint8(IServiceRegistry.Status.Reaped), 5);
+    }
+
+    function test_TheRuntimeIsSmall() external view {
+        assertLe(address(registry).code.length, 20 * 1024);
+    }
+}

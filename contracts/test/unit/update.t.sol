@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Base} from "../Base.sol";
+import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+
+/// @notice The tree is in `update.tree`.
+contract UpdateTest is Base {
+    bytes32 internal id;
+    IServiceRegistry.RecordUpdate internal change;
+
+    function setUp() public override {
+        super.setUp();
+        id = registerPayments("replica-1");
+        change = updateOf(payments("replica-1"), alice);
+        vm.warp(START + 10);
+    }
+
+    function expectRefusal(bytes memory refusal) internal {
+        vm.expectRevert(refusal);
+        vm.prank(alice);
+        registry.update(change);
+    }
+
+    function test_RevertGiven_TheInstanceIsNotListed() external {
+        IServiceRegistry.Status[3] memory statuses =
+            [IServiceRegistry.Status.Deregistered, IServiceRegistry.Status.Revoked, IServiceRegistry.Status.Reaped];
+        for (uint256 i = 0; i < statuses.length; ++i) {
+            forceStatus(id, statuses[i]);
+            expectRefusal(abi.encodeWithSelector(IServiceRegistry.NotListed.selector, id, statuses[i]));
+        }
+        change.key.labelHash = keccak256("never");
+        expectRefusal(
+            abi.encodeWithSelector(
+                IServiceRegistry.NotListed.selector, idOf(payments("never"), alice), IServiceRegistry.Status.None
+            )
+        );
+    }
+
+    function test_RevertWhen_TheCallerIsNotItsOwner() external {
+        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotOwner.selector, id, mallory, alice));
+        vm.prank(mallory);
+        registry.update(change);
+    }
+
+    function test_RevertWhen_PrevRecordHashIsNotTheCurrentOne() external {
+        change.prevRecordHash = 0;
+        expectRefusal(
+            abi.encodeWithSelector(IServiceRegistry.RecordChanged.selector, id, registry.recordHashOf(id), bytes32(0))
+        );
+    }
+
+    function test_RevertWhen_TheVersionBreaksALimit() external {
+        change.version = "1 2";
+        expectRefusal(
+            abi.encodeWithSelector(
+                IServiceRegistry.InvalidText.selector, IServiceRegistry.Field.Version, change.version
+            )
+        );
+    }
+
+    function test_RevertWhen_TheEndpointsBreakALimit() external {
+        change.endpoints[0] = "";
+        expectRefusal(abi.encodeWithSelector(IServiceRegistry.EndpointLengthOutOfRange.selector, 0, 0, 256));
+        delete change.endpoints;
+        expectRefusal(abi.encodeWithSelector(IServiceRegistry.EndpointCountOutOfRange.selector, 0, 16));
+    }
+
+    function test_RevertWhen_TheMetadataBreaksALimit() external {
+        change.metadata = blob(4097);
+        expectRefusal(abi.encodeWithSelector(IServiceRegistry.MetadataTooLong.selector, 4097, 4096));
+    }
+
+    function test_RevertWhen_TheTtlBreaksALimit() external {
+        change.ttl = 4;
+        expectRefusal(abi.encodeWithSelector(IServiceRegistry.TtlOutOfRange.selector, 4, 5, 30 days));
+    }
+
+    function updateAndCheck() internal {
+        IServiceRegistry.Lease memory expected = registry.leaseOf(id);
+        expected.ttl = change.ttl;
+        bytes32 prev = registry.recordHashOf(id);
+
+        vm.expectEmit(address(registry));
+        emit IServiceRegistry.Updated(
+            id, change.key.service, change.version, change.endpoints, change.metadata, change.ttl, 2, prev
+        );
+        vm.prank(alice);
+        registry.update(change);
+
+        assertEq(wordA(id), leaseWord(expected));
+        assertEq(wordB(id), recordHash(prev, change.version, change.endpoints, change.metadata));
+        assertEq(vm.load(address(registry), slotOf(change.key.service, 1)), rosterWord(1, 2));
+    }
+
+    function test_WhenTheTtlIsTheSame() external {
+        change.version = "1.3.0";
+        change.endpoints.push(hex"00ff");
+        change.metadata = "";
+        updateAndCheck();
+    }
+
+    function test_WhenTheTtlIsAnother() external {
+        change.ttl = 30 days;
+        updateAndCheck();
+    }
+
+    function test_WhenTheInstanceIsSuspended() external {
+        forceStatus(id, IServiceRegistry.Status.Suspended);
+        updateAndCheck();
+    }
+
+    function test_RevertWhen_AnUpdateIsSentTwice() external {
+        bytes32 prev = registry.recordHashOf(id);
+        vm.prank(alice);
+        registry.update(change);
+        expectRefusal(
+            abi.encodeWithSelector(IServiceRegistry.RecordChanged.selector, id, registry.recordHashOf(id), prev)
+        );
+    }
+
+    function test_RevertWhen_AnOldRecordIsWrittenBackAndItsUpdateSentAgain() external {
+        IServiceRegistry.RecordUpdate memory first = change;
+        vm.prank(alice);
+        registry.update(first);
+        // The same record as the first time, but another hash: the hash commits to the history as well.
+        change.prevRecordHash = registry.recordHashOf(id);
+        vm.prank(alice);
+        registry.update(change);
+        vm.expectRevert();
+        vm.prank(alice);
+        registry.update(first);
+    }
+}

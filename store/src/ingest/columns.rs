@@ -1,0 +1,54 @@
+//! Columns to values and back.
+
+use alloy_primitives::{Address, B256, Bytes};
+use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
+
+use crate::StoreError;
+
+/// A number of the chain as a `bigint`.
+pub(super) fn big(what: &'static str, value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| StoreError::TooLarge { what, value })
+}
+
+/// Reads the columns of one row of a table, and says which one is wrong.
+pub(super) struct Columns<'r> {
+    pub(super) table: &'static str,
+    pub(super) row: &'r PgRow,
+}
+
+impl<'r> Columns<'r> {
+    pub(super) fn get<T: Decode<'r, Postgres> + Type<Postgres>>(&self, name: &'static str) -> Result<T, StoreError> {
+        Ok(self.row.try_get(name)?)
+    }
+
+    /// A column that holds no negative numbers, in a type that holds all of its values.
+    pub(super) fn number<T: TryFrom<i64>>(&self, name: &'static str) -> Result<T, StoreError> {
+        let n: i64 = self.get(name)?;
+        T::try_from(n).map_err(|_| self.corrupt(format!("{name} is {n}")))
+    }
+
+    pub(super) fn word(&self, name: &'static str) -> Result<B256, StoreError> {
+        let bytes: &[u8] = self.get(name)?;
+        B256::try_from(bytes).map_err(|_| self.corrupt(format!("{name} has {} bytes, not 32", bytes.len())))
+    }
+
+    pub(super) fn optional_word(&self, name: &'static str) -> Result<Option<B256>, StoreError> {
+        match self.get::<Option<&[u8]>>(name)? {
+            Some(_) => self.word(name).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn address(&self, name: &'static str) -> Result<Address, StoreError> {
+        let bytes: &[u8] = self.get(name)?;
+        Address::try_from(bytes).map_err(|_| self.corrupt(format!("{name} has {} bytes, not 20", bytes.len())))
+    }
+
+    pub(super) fn bytes(&self, name: &'static str) -> Result<Bytes, StoreError> {
+        Ok(Bytes::from(self.get::<Vec<u8>>(name)?))
+    }
+
+    pub(super) fn corrupt(&self, what: String) -> StoreError {
+        StoreError::Corrupt { table: self.table, what }
+    }
+}

@@ -1,0 +1,206 @@
+//! The statements of a batch: one `INSERT … SELECT FROM unnest(…)` per table and [`CHUNK`] rows.
+
+use alloy_primitives::B256;
+use domain::{InstanceId, Lease};
+use sqlx::PgConnection;
+
+use super::columns::big;
+use crate::{
+    StoreError,
+    rows::{BlockRow, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, ServiceRow},
+};
+
+/// Rows per statement: bounds the memory that a statement takes on both sides.
+const CHUNK: usize = 10_000;
+
+/// What a row of `changes` is about.
+pub(super) type Change = (&'static str, B256);
+
+pub(super) async fn blocks(db: &mut PgConnection, rows: &[BlockRow]) -> Result<(), StoreError> {
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(
+            "INSERT INTO block (number, hash, parent_hash, time)
+             SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[])
+             ON CONFLICT (number) DO UPDATE
+             SET hash = EXCLUDED.hash, parent_hash = EXCLUDED.parent_hash, time = EXCLUDED.time",
+        )
+        .bind(column(rows, |row| big("block number", row.block.number))?)
+        .bind(slices(rows, |row| row.block.hash.as_slice()))
+        .bind(slices(rows, |row| row.parent_hash.as_slice()))
+        .bind(column(rows, |row| big("block time", row.time))?)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn events(db: &mut PgConnection, rows: &[EventRow]) -> Result<(), StoreError> {
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(
+            "INSERT INTO event (block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id,
+                                topics, data)
+             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[],
+                                  $7::bytea[], $8::bytea[], $9::bytea[])",
+        )
+        .bind(column(rows, |row| big("block number", row.block.number))?)
+        .bind(column(rows, |row| big("log index", row.log_index))?)
+        .bind(slices(rows, |row| row.block.hash.as_slice()))
+        .bind(slices(rows, |row| row.tx_hash.as_slice()))
+        .bind(slices(rows, |row| row.kind.as_str()))
+        .bind(slices(rows, |row| row.instance.as_ref().map(|id| id.0.as_slice())))
+        .bind(slices(rows, |row| row.namespace.as_ref().map(|id| id.0.as_slice())))
+        .bind(slices(rows, |row| row.topics.concat()))
+        .bind(slices(rows, |row| row.data.as_ref()))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn heartbeats(db: &mut PgConnection, rows: &[HeartbeatRow]) -> Result<(), StoreError> {
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(
+            "INSERT INTO heartbeat (instance_id, block_number, log_index, time)
+             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
+        )
+        .bind(slices(rows, |row| row.instance.0.as_slice()))
+        .bind(column(rows, |row| big("block number", row.block_number))?)
+        .bind(column(rows, |row| big("log index", row.log_index))?)
+        .bind(column(rows, |row| big("time", row.time))?)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn namespaces(db: &mut PgConnection, rows: &[NamespaceRow]) -> Result<(), StoreError> {
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(
+            "INSERT INTO namespace (namespace_id, label, owner)
+             SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[])
+             ON CONFLICT (namespace_id) DO UPDATE SET label = EXCLUDED.label, owner = EXCLUDED.owner",
+        )
+        .bind(slices(rows, |row| row.id.0.as_slice()))
+        .bind(slices(rows, |row| row.label.as_str()))
+        .bind(slices(rows, |row| row.owner.as_slice()))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn services(db: &mut PgConnection, rows: &[ServiceRow]) -> Result<(), StoreError> {
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(
+            "INSERT INTO service (service_key, namespace_id, name, count, sequence)
+             SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[])
+             ON CONFLICT (service_key) DO UPDATE SET count = EXCLUDED.count, sequence = EXCLUDED.sequence",
+        )
+        .bind(slices(rows, |row| row.key.0.as_slice()))
+        .bind(slices(rows, |row| row.namespace.0.as_slice()))
+        .bind(slices(rows, |row| row.name.as_str()))
+        .bind(column(rows, |row| big("count", row.count))?)
+        .bind(column(rows, |row| big("sequence", row.sequence))?)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Both tables of an instance.
+pub(super) async fn instances(db: &mut PgConnection, rows: &[InstanceRow]) -> Result<(), StoreError> {
+    for rows in rows.chunks(CHUNK) {
+        // `unnest` flattens arrays of arrays, so the endpoints of all rows come as one list, each with the number of
+        // its row.
+        let endpoints = || rows.iter().zip(1_i64..).flat_map(|(row, n)| row.endpoints.iter().map(move |e| (n, e)));
+        sqlx::query(
+            "WITH endpoint AS (
+                 SELECT n, array_agg(value ORDER BY place) AS values
+                 FROM unnest($10::bigint[], $11::bytea[]) WITH ORDINALITY AS t (n, value, place) GROUP BY n
+             )
+             INSERT INTO instance (instance_id, service_key, label, registrant, version, metadata, record_hash,
+                                   registered_block, updated_block, endpoints)
+             SELECT t.instance_id, t.service_key, t.label, t.registrant, t.version, t.metadata, t.record_hash,
+                    t.registered_block, t.updated_block, coalesce(endpoint.values, '{}')
+             FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[], $5::text[], $6::bytea[], $7::bytea[],
+                         $8::bigint[], $9::bigint[]) WITH ORDINALITY
+                  AS t (instance_id, service_key, label, registrant, version, metadata, record_hash,
+                        registered_block, updated_block, n)
+             LEFT JOIN endpoint USING (n)
+             ON CONFLICT (instance_id) DO UPDATE
+             SET version = EXCLUDED.version, metadata = EXCLUDED.metadata, record_hash = EXCLUDED.record_hash,
+                 registered_block = EXCLUDED.registered_block, updated_block = EXCLUDED.updated_block,
+                 endpoints = EXCLUDED.endpoints",
+        )
+        .bind(slices(rows, |row| row.id.0.as_slice()))
+        .bind(slices(rows, |row| row.service.0.as_slice()))
+        .bind(slices(rows, |row| row.label.as_str()))
+        .bind(slices(rows, |row| row.registrant.as_slice()))
+        .bind(slices(rows, |row| row.version.as_str()))
+        .bind(slices(rows, |row| row.metadata.as_ref()))
+        .bind(slices(rows, |row| row.record_hash.as_slice()))
+        .bind(column(rows, |row| big("block number", row.registered_block))?)
+        .bind(column(rows, |row| big("block number", row.updated_block))?)
+        .bind(endpoints().map(|(n, _)| n).collect::<Vec<_>>())
+        .bind(endpoints().map(|(_, endpoint)| endpoint.as_ref()).collect::<Vec<&[u8]>>())
+        .execute(&mut *db)
+        .await?;
+    }
+    leases(db, &rows.iter().map(|row| (row.id, row.lease)).collect::<Vec<_>>()).await
+}
+
+pub(super) async fn leases(db: &mut PgConnection, rows: &[(InstanceId, Lease)]) -> Result<(), StoreError> {
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(
+            "INSERT INTO live (instance_id, owner, last_heartbeat, ttl, status, epoch)
+             SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::integer[], $5::smallint[], $6::integer[])
+             ON CONFLICT (instance_id) DO UPDATE
+             SET owner = EXCLUDED.owner, last_heartbeat = EXCLUDED.last_heartbeat, ttl = EXCLUDED.ttl,
+                 status = EXCLUDED.status, epoch = EXCLUDED.epoch",
+        )
+        .bind(slices(rows, |(id, _)| id.0.as_slice()))
+        .bind(slices(rows, |(_, lease)| lease.owner.as_slice()))
+        .bind(column(rows, |(_, lease)| big("last heartbeat", lease.last_heartbeat))?)
+        .bind(column(rows, |(_, lease)| integer("ttl", lease.ttl))?)
+        .bind(slices(rows, |(_, lease)| i16::from(lease.status as u8)))
+        .bind(column(rows, |(_, lease)| integer("epoch", lease.epoch))?)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Appends to `changes`; the rows get the sequence numbers up to and including `last`.
+pub(super) async fn changes(db: &mut PgConnection, rows: &[Change], last: i64) -> Result<(), StoreError> {
+    let mut before = last - count(rows.len());
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(
+            "INSERT INTO changes (seq, kind, subject)
+             SELECT $1 + n, kind, subject FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS t (kind, subject, n)",
+        )
+        .bind(before)
+        .bind(slices(rows, |(kind, _)| *kind))
+        .bind(slices(rows, |(_, subject)| subject.as_slice()))
+        .execute(&mut *db)
+        .await?;
+        before += count(rows.len());
+    }
+    Ok(())
+}
+
+/// The length of a list in memory: always fits.
+pub(super) fn count(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
+}
+
+fn integer(what: &'static str, value: u32) -> Result<i32, StoreError> {
+    i32::try_from(value).map_err(|_| StoreError::TooLarge { what, value: value.into() })
+}
+
+fn slices<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
+fn column<R, T>(rows: &[R], of: impl Fn(&R) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+    rows.iter().map(of).collect()
+}
