@@ -1,10 +1,10 @@
 //! An Anvil with the registry on it.
 
 use alloy::{
+    eips::BlockId,
     network::TransactionBuilder,
     primitives::{Address, B256, Bytes, address, keccak256},
     providers::{DynProvider, Provider, ProviderBuilder},
-    eips::BlockId,
     rpc::types::{Block, TransactionRequest},
     sol_types::SolCall,
 };
@@ -178,4 +178,3 @@ impl Chain {
         Ok(())
     }
 }
-

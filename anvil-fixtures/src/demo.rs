@@ -45,11 +45,18 @@ pub fn instances() -> Vec<DemoInstance> {
             label: "dublin-1",
             version: "2.4.1",
             endpoints: vec!["https://dublin-1.payments.acme.example:8443".into()],
-            metadata: at("eu-west-1a", 53.35, -6.26, 100, &["pci", "stable"], json!({
-                "protocol": "https", "priority": 1, "latency_ms": 12,
-                "resources": { "cpu": 4, "memory_mb": 8192, "storage_gb": 100 },
-                "health_url": "https://dublin-1.payments.acme.example:8443/healthz",
-            })),
+            metadata: at(
+                "eu-west-1a",
+                53.35,
+                -6.26,
+                100,
+                &["pci", "stable"],
+                json!({
+                    "protocol": "https", "priority": 1, "latency_ms": 12,
+                    "resources": { "cpu": 4, "memory_mb": 8192, "storage_gb": 100 },
+                    "health_url": "https://dublin-1.payments.acme.example:8443/healthz",
+                }),
+            ),
         },
         DemoInstance {
             namespace: "acme",
@@ -57,11 +64,18 @@ pub fn instances() -> Vec<DemoInstance> {
             label: "frankfurt-1",
             version: "2.5.0-rc.1",
             endpoints: vec!["https://frankfurt-1.payments.acme.example:8443".into()],
-            metadata: at("eu-central-1b", 50.11, 8.68, 10, &["pci", "canary"], json!({
-                "protocol": "https", "priority": 2, "latency_ms": 18,
-                "resources": { "cpu": 4, "memory_mb": 8192, "storage_gb": 100 },
-                "health_url": "https://frankfurt-1.payments.acme.example:8443/healthz",
-            })),
+            metadata: at(
+                "eu-central-1b",
+                50.11,
+                8.68,
+                10,
+                &["pci", "canary"],
+                json!({
+                    "protocol": "https", "priority": 2, "latency_ms": 18,
+                    "resources": { "cpu": 4, "memory_mb": 8192, "storage_gb": 100 },
+                    "health_url": "https://frankfurt-1.payments.acme.example:8443/healthz",
+                }),
+            ),
         },
         DemoInstance {
             namespace: "globex",
@@ -69,10 +83,17 @@ pub fn instances() -> Vec<DemoInstance> {
             label: "virginia-1",
             version: "8.15.3",
             endpoints: vec!["grpc://10.20.0.11:9300".into(), "https://virginia-1.search.globex.example".into()],
-            metadata: at("us-east-1c", 39.04, -77.49, 50, &["primary"], json!({
-                "protocol": "grpc", "latency_ms": 7,
-                "resources": { "cpu": 16, "memory_mb": 65536, "storage_gb": 2000 },
-            })),
+            metadata: at(
+                "us-east-1c",
+                39.04,
+                -77.49,
+                50,
+                &["primary"],
+                json!({
+                    "protocol": "grpc", "latency_ms": 7,
+                    "resources": { "cpu": 16, "memory_mb": 65536, "storage_gb": 2000 },
+                }),
+            ),
         },
         DemoInstance {
             namespace: "globex",
@@ -80,10 +101,17 @@ pub fn instances() -> Vec<DemoInstance> {
             label: "oregon-1",
             version: "8.15.3",
             endpoints: vec!["grpc://10.40.0.11:9300".into(), "https://oregon-1.search.globex.example".into()],
-            metadata: at("us-west-2a", 45.84, -119.7, 50, &["replica"], json!({
-                "protocol": "grpc", "latency_ms": 61,
-                "resources": { "cpu": 16, "memory_mb": 65536, "storage_gb": 2000 },
-            })),
+            metadata: at(
+                "us-west-2a",
+                45.84,
+                -119.7,
+                50,
+                &["replica"],
+                json!({
+                    "protocol": "grpc", "latency_ms": 61,
+                    "resources": { "cpu": 16, "memory_mb": 65536, "storage_gb": 2000 },
+                }),
+            ),
         },
         DemoInstance {
             namespace: "initech",

@@ -18,12 +18,20 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("invalid-utf8", &[b"\xff\xfe\x80https://", b"\xc3\x28"], b"\xff\xff{\"a\":1}"),
         case("nul", &[b"https://a\0b", b"\0"], b"{\"zone\":\"a\\u0000b\",\"raw\":\"\0\"}"),
-        case("markup", &[b"https://x/<script>alert(1)</script>"], br#"{"tags":["<img src=x onerror=alert(1)>","'\"--"]}"#),
+        case(
+            "markup",
+            &[b"https://x/<script>alert(1)</script>"],
+            br#"{"tags":["<img src=x onerror=alert(1)>","'\"--"]}"#,
+        ),
         case("header-injection", &[b"https://x\r\nSet-Cookie: a=b\r\n\r\n"], b"{\"zone\":\"a\\r\\nX-Evil: 1\"}"),
         case("terminal", &[b"\x1b[2J\x1b]0;owned\x07"], "{\"zone\":\"\u{202e}drowssap\u{1b}[31m\"}".as_bytes()),
         case("deep", &[b"https://deep.example"], "[".repeat(4_096).as_bytes()),
         case("long", &[[b'a'; 256].as_slice(); 16], &padded()),
-        case("numbers", &[b"https://numbers.example"], br#"{"weight":1e999,"priority":-0,"geo":{"lat":91e400},"a":123456789012345678901234567890}"#),
+        case(
+            "numbers",
+            &[b"https://numbers.example"],
+            br#"{"weight":1e999,"priority":-0,"geo":{"lat":91e400},"a":123456789012345678901234567890}"#,
+        ),
         case("twice", &[b"https://twice.example"], br#"{"zone":"a","zone":"b","tags":"not-a-list","region":[]}"#),
         case("empty", &[b" "], b""),
     ]

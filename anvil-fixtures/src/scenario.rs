@@ -5,10 +5,10 @@ use std::fmt;
 use alloy::primitives::{Address, Bytes, aliases::U24, keccak256};
 use anyhow::Result;
 use bindings::{
-    abi::IServiceRegistry::{InstanceKey, RecordUpdate, Registration},
     ServiceRegistry::{
         claimNamespaceCall, deregisterCall, heartbeatBatchCall, heartbeatCall, registerCall, updateCall,
     },
+    abi::IServiceRegistry::{InstanceKey, RecordUpdate, Registration},
 };
 use domain::{InstanceId, Namespace, NamespaceId, ServiceKey};
 

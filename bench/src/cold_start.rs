@@ -1,11 +1,6 @@
 //! `rollcall up` in an empty folder, and again in the same folder.
 
-use std::{
-    path::Path,
-    process::Stdio,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use domain::{Clock, SystemClock};
@@ -33,9 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// the start of the first run to an answer that lists a live instance.
 pub async fn run(args: Args) -> Result<Value> {
     ensure!(args.rounds > 0, "--rounds must be at least 1");
-    let binary = args.binary.canonicalize().with_context(|| {
-        format!("{} is not there: run `cargo build` first, or say --binary", args.binary.display())
-    })?;
+    let binary = args
+        .binary
+        .canonicalize()
+        .with_context(|| format!("{} is not there: run `cargo build` first, or say --binary", args.binary.display()))?;
     tools::Tools::ensure().context("installing the pinned tools")?;
     let clock = SystemClock::new();
     let (mut first, mut next, mut answer) = (Vec::new(), Vec::new(), Vec::new());
@@ -50,7 +46,9 @@ pub async fn run(args: Args) -> Result<Value> {
         up.stop().await?;
         eprintln!(
             "round {round}: first run {:.2} s, first answer {:.2} s, next run {:.2} s",
-            first[round - 1], answer[round - 1], next[round - 1],
+            first[round - 1],
+            answer[round - 1],
+            next[round - 1],
         );
     }
     Ok(json!({
@@ -86,7 +84,8 @@ impl Up {
             .context("starting rollcall up")?;
         let stdout = child.stdout.take().context("stdout of rollcall up")?;
         let mut lines = BufReader::new(stdout).lines();
-        let Some(line) = timeout(PATIENCE, lines.next_line()).await.context("rollcall up is not ready in time")?? else {
+        let Some(line) = timeout(PATIENCE, lines.next_line()).await.context("rollcall up is not ready in time")??
+        else {
             bail!("rollcall up ended before it was ready");
         };
         let ready_s = (clock.monotonic() - started).as_secs_f64();

@@ -39,10 +39,9 @@ impl Chain {
     /// [`ChainError::BadUrl`], [`ChainError::Unreachable`], [`ChainError::Node`].
     pub async fn connect(url: &SecretUrl) -> Result<Self, ChainError> {
         let url = url.clone().with_scheme(&["http", "https"])?;
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_LIMIT).timeout(REQUEST_LIMIT).build();
-        let http = http.map_err(|error| ChainError::Unreachable {
+        let http = http(&url, REQUEST_LIMIT).map_err(|error| ChainError::Unreachable {
             url: url.to_string(),
-            reason: error.without_url().to_string(),
+            reason: causes(&error),
         })?;
         let provider = ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(http, url.url().clone());
         let mut chain = Self { provider: provider.erased(), url: Arc::new(url), chain_id: 0 };
@@ -128,6 +127,18 @@ impl Chain {
     fn reasons(&self, error: &dyn std::error::Error) -> String {
         self.url.scrub(&causes(error))
     }
+}
+
+/// An HTTP client for this URL. A proxy of the environment is for the world, not for this machine.
+pub(crate) fn http(url: &SecretUrl, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder().connect_timeout(CONNECT_LIMIT.min(limit)).timeout(limit);
+    let local = match url.url().host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if local { builder.no_proxy().build() } else { builder.build() }
 }
 
 /// An error and its causes in one line, none said twice.

@@ -15,7 +15,7 @@ abstract contract Base is Test {
     address internal mallory = makeAddr("mallory");
 
     uint24 internal constant TTL = 60;
-    uint256 internal constant START = 1_700_000_000;
+    uint40 internal constant START = 1_700_000_000;
 
     function setUp() public virtual {
         registry = new ServiceRegistry();
@@ -137,6 +137,7 @@ abstract contract Base is Test {
         return bytes32(uint256(slotOf(id, 0)) + 1);
     }
 
+    // forge-lint: disable-start(unsafe-typecast): each cast cuts a field out of a word
     function leaseIn(bytes32 word) internal pure returns (IServiceRegistry.Lease memory) {
         uint256 w = uint256(word);
         return IServiceRegistry.Lease(
@@ -151,6 +152,8 @@ abstract contract Base is Test {
     function rosterIn(bytes32 word) internal pure returns (uint64 count, uint64 sequence) {
         return (uint64(uint256(word)), uint64(uint256(word) >> 64));
     }
+
+    // forge-lint: disable-end(unsafe-typecast)
 
     /// @dev Slot A of an instance, as it is stored.
     function wordA(bytes32 id) internal view returns (bytes32) {

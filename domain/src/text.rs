@@ -35,16 +35,12 @@ pub enum TextError {
 
 /// Checks a name or label: `[a-z0-9._-]`, 1 to 63 bytes. `what` names it in the error.
 pub fn check_name(what: &'static str, value: &str) -> Result<(), TextError> {
-    check(what, value, "a-z 0-9 . _ -", |c| {
-        matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-')
-    })
+    check(what, value, "a-z 0-9 . _ -", |c| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-'))
 }
 
 /// Checks a version: `[a-zA-Z0-9._+-]`, 1 to 63 bytes.
 pub fn check_version(value: &str) -> Result<(), TextError> {
-    check("version", value, "a-z A-Z 0-9 . _ - +", |c| {
-        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+')
-    })
+    check("version", value, "a-z A-Z 0-9 . _ - +", |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+'))
 }
 
 /// The first 80 characters of a text from a stranger: enough to recognise it in an error.

@@ -1,1 +1,41 @@
-//! Skeleton.
+//! Mirrors the contract's logs into Postgres: exactly once, in chain order, through reorgs and restarts.
+//!
+//! [`run`] does all of it until it is told to stop. Trouble with the node or with Postgres never ends it: it waits,
+//! tries again and recovers by itself. What ends it is what waiting cannot mend, such as a database that mirrors
+//! another chain.
+//!
+//! What this crate does **not** do: SQL (`store`), decoding of logs (`bindings`), answering anybody (`gateway`); and it
+//! believes its node: a log that the node withholds is noticed when a later one does not fit to it, not before.
+//!
+//! In reading order:
+//! - [`config`]: what to mirror, from where, into what
+//! - [`apply`]: state + event → state; and the state of old, rebuilt from events (pure)
+//! - [`reorg`]: which block the index and the chain share (pure)
+//! - `source`: what we ask of the node; `log`: its logs, decoded and checked
+//! - `guard`: is this node's chain the one that the database mirrors
+//! - `index`: a batch, and a reorg, from node to database
+//! - `backfill`: ranges of blocks that nobody doubts; `follow`: block by block at the tip; `rewind`: after a reorg
+//! - `supervise`: start, trouble, start again
+//! - [`progress`]: how far it is, for whoever draws a bar; `metrics`: the same for machines
+//! - [`error`]: what goes wrong, and what of it is the end
+
+pub mod apply;
+pub mod config;
+pub mod error;
+pub mod progress;
+pub mod reorg;
+
+mod backfill;
+mod follow;
+mod guard;
+mod index;
+mod log;
+mod metrics;
+mod rewind;
+mod source;
+mod supervise;
+
+pub use config::Config;
+pub use error::IndexerError;
+pub use progress::{Phase, Progress};
+pub use supervise::{run, run_with_progress};

@@ -1,7 +1,7 @@
 //! Strings from the chain are hostile: indexed, served, harmless.
 
-use anyhow::Result;
 use anvil_fixtures::Scenario;
+use anyhow::Result;
 use e2e::World;
 use serde_json::Value;
 

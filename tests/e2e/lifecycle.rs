@@ -3,8 +3,8 @@
 use alloy::primitives::{Bytes, keccak256};
 use anyhow::Result;
 use bindings::{
-    abi::IServiceRegistry::{InstanceKey, RecordUpdate},
     ServiceRegistry::{deregisterCall, updateCall},
+    abi::IServiceRegistry::{InstanceKey, RecordUpdate},
 };
 use domain::ServiceKey;
 use e2e::{World, world::OWNER};

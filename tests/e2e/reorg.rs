@@ -1,7 +1,7 @@
 //! The chain changes its mind.
 
-use anyhow::Result;
 use anvil_fixtures::{Expected, Scenario};
+use anyhow::Result;
 use domain::InstanceId;
 use e2e::{World, eventually};
 

@@ -1,7 +1,7 @@
 //! The index says of every scenario what the contract itself said.
 
-use anyhow::Result;
 use anvil_fixtures::Scenario;
+use anyhow::Result;
 use e2e::World;
 
 async fn check(scenario: Scenario) -> Result<()> {

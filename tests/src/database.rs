@@ -28,7 +28,9 @@ pub fn tools() -> Result<&'static Tools> {
 pub async fn create() -> Result<String> {
     let runtime = RUNTIME.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
     let server = SERVER
-        .get_or_try_init(async || runtime.spawn(async { TestPostgres::start(tools()?).await.context("Postgres") }).await?)
+        .get_or_try_init(async || {
+            runtime.spawn(async { TestPostgres::start(tools()?).await.context("Postgres") }).await?
+        })
         .await?;
     create_on(&server.url("postgres")).await
 }

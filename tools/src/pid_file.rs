@@ -138,13 +138,34 @@ impl Leftover {
     }
 
     async fn gone(&self) {
-        while self.alive() {
+        while !self.has_ended() {
             time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Also that its ports are free: a process loses its command line first, and its files later.
+    fn has_ended(&self) -> bool {
+        match command_line(self.pid) {
+            None => true,
+            Some(line) if line.is_empty() => is_dead(self.pid),
+            Some(line) => !line.contains(&self.mark),
         }
     }
 }
 
-/// Empty for a zombie; `None` when there is no such process.
+/// Whether nothing but the entry in the process table is left: a zombie whose last thread has gone.
+fn is_dead(pid: Pid) -> bool {
+    let folder = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let Ok(stat) = fs::read_to_string(folder.join("stat")) else {
+        return true;
+    };
+    let zombie = stat
+        .rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']));
+    zombie && fs::read_dir(folder.join("task")).map_or(0, Iterator::count) <= 1
+}
+
+/// Empty for one that is ending and for a zombie; `None` when there is no such process.
 fn command_line(pid: Pid) -> Option<String> {
     let pid = pid.as_raw_nonzero();
     let bytes = if cfg!(target_os = "linux") {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
 use anvil_fixtures::{Chain, Expected, GENESIS_TIME, Scenario};
+use anyhow::{Context, Result};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::{Value, json};
 use tools::{Anvil, AnvilConfig, Tools};

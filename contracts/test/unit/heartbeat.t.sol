@@ -110,13 +110,13 @@ contract HeartbeatTest is Base {
         for (uint256 i = 0; i < 7; ++i) {
             expected[i] = registry.leaseOf(ids[i]);
         }
-        expected[0].lastHeartbeat = uint40(START + 50);
-        expected[3].lastHeartbeat = uint40(START + 50);
+        expected[0].lastHeartbeat = START + 50;
+        expected[3].lastHeartbeat = START + 50;
         bytes32[] memory renewed = new bytes32[](2);
         (renewed[0], renewed[1]) = (ids[0], ids[3]);
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.HeartbeatBatch(uint40(START + 50), renewed);
+        emit IServiceRegistry.HeartbeatBatch(START + 50, renewed);
         vm.prank(alice);
         assertEq(registry.heartbeatBatch(ids), 2);
         for (uint256 i = 0; i < 7; ++i) {
@@ -131,10 +131,10 @@ contract HeartbeatTest is Base {
         ids[2] = id;
         vm.warp(START + 50);
         IServiceRegistry.Lease memory expected = registry.leaseOf(id);
-        expected.lastHeartbeat = uint40(START + 50);
+        expected.lastHeartbeat = START + 50;
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.HeartbeatBatch(uint40(START + 50), ids);
+        emit IServiceRegistry.HeartbeatBatch(START + 50, ids);
         vm.prank(alice);
         assertEq(registry.heartbeatBatch(ids), 3);
         assertEq(wordA(id), leaseWord(expected));

@@ -110,12 +110,12 @@ contract RegisterTest is Base {
         bytes32 id = idOf(r, alice);
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.Registered(id, serviceOf(r), alice, r, uint40(START), 0, 1, 1, 0);
+        emit IServiceRegistry.Registered(id, serviceOf(r), alice, r, START, 0, 1, 1, 0);
         vm.prank(alice);
         assertEq(registry.register(r), id);
 
         IServiceRegistry.Lease memory expected =
-            IServiceRegistry.Lease(alice, uint40(START), TTL, IServiceRegistry.Status.Active, 0);
+            IServiceRegistry.Lease(alice, START, TTL, IServiceRegistry.Status.Active, 0);
         assertEq(abi.encode(registry.leaseOf(id)), abi.encode(expected));
         assertEq(wordA(id), leaseWord(expected));
         assertEq(registry.recordHashOf(id), recordHash(0, r));
@@ -142,12 +142,12 @@ contract RegisterTest is Base {
             r.version = "2.0.0-rc.1+Build.7";
             r.ttl = 90;
             vm.expectEmit(address(registry));
-            emit IServiceRegistry.Registered(id, serviceOf(r), alice, r, uint40(START + 1 days), 1, 3, 1, prev);
+            emit IServiceRegistry.Registered(id, serviceOf(r), alice, r, START + 1 days, 1, 3, 1, prev);
             vm.prank(alice);
             assertEq(registry.register(r), id);
             assertEq(
                 wordA(id),
-                leaseWord(IServiceRegistry.Lease(alice, uint40(START + 1 days), 90, IServiceRegistry.Status.Active, 1))
+                leaseWord(IServiceRegistry.Lease(alice, START + 1 days, 90, IServiceRegistry.Status.Active, 1))
             );
             assertEq(wordB(id), recordHash(prev, r));
             vm.revertToState(snapshot);

@@ -83,12 +83,20 @@ impl Identity {
         command
     }
 
+    fn words(self) -> String {
+        match self {
+            Identity::Own => "as ourselves".into(),
+            Identity::User { uid, .. } => format!("as the user {uid}"),
+            Identity::Namespace => "in a user namespace, by unshare".into(),
+        }
+    }
+
     async fn first(ways: &[Identity], tools: &Tools, folder: &Path) -> Result<Identity, Error> {
         let mut tried = Vec::new();
         for &way in ways {
             match way.probe(tools, folder).await {
                 Ok(()) => return Ok(way),
-                Err(error) => tried.push(format!("- {way:?}: {error}")),
+                Err(error) => tried.push(format!("- {}: {error}", way.words())),
             }
         }
         Err(Error::NoIdentity {

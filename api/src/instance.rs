@@ -1,0 +1,273 @@
+//! Instances, their endpoints and metadata.
+
+use base64::{DecodeError, Engine, prelude::BASE64_STANDARD};
+use domain::{Address, B256, InstanceId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::{BlockInfo, Mode};
+
+/// One registration of a service. All is the chain's word and can be proved, but what `endpoints` and `metadata` say is
+/// only what the owner claims.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Instance {
+    /// `keccak256(abi.encode(service, registrant, keccak256(label)))`.
+    #[schema(value_type = String, pattern = "^0x[0-9a-f]{64}$")]
+    pub id: InstanceId,
+    /// The namespace of the service: a label, or the address of an account.
+    #[schema(example = "acme")]
+    pub namespace: String,
+    /// The name of the service.
+    #[schema(example = "payments")]
+    pub service: String,
+    /// Its own name: unique per registrant and service.
+    #[schema(example = "a1")]
+    pub label: String,
+    /// The account that registered it; part of the id.
+    #[schema(value_type = String, pattern = "^0x[0-9a-fA-F]{40}$")]
+    pub registrant: Address,
+    /// The account that holds it now.
+    #[schema(value_type = String, pattern = "^0x[0-9a-fA-F]{40}$")]
+    pub owner: Address,
+    /// The version that it runs; by convention a semantic version.
+    #[schema(example = "1.2.0")]
+    pub version: String,
+    /// Listed or not, and why.
+    pub status: Status,
+    /// Status active, and `now <= expires_at`.
+    pub live: bool,
+    /// How long one heartbeat lasts, in seconds.
+    #[schema(example = 30)]
+    pub ttl_s: u32,
+    /// The time of the block with the last heartbeat, or with the registration.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub last_heartbeat: OffsetDateTime,
+    /// The last second at which the lease runs: `last_heartbeat + ttl_s`.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: OffsetDateTime,
+    /// Goes up whenever the instance leaves the roster or changes hands.
+    pub epoch: u32,
+    /// The block of its last registration.
+    pub registered_block: u64,
+    /// The block of its last registration or update.
+    pub updated_block: u64,
+    /// Commits to the record and to all records before it.
+    #[schema(value_type = String, pattern = "^0x[0-9a-f]{64}$")]
+    pub record_hash: B256,
+    /// Claimed: the addresses that it says it serves.
+    pub endpoints: Vec<Endpoint>,
+    /// Claimed: the metadata, if it is a JSON object without names that come twice. By convention it has `tags`, `zone`,
+    /// `region`, `geo {lat, lon}`, `weight`, `priority`, `latency_ms`, `resources {cpu, memory_mb, storage_gb}`,
+    /// `protocol`, `health_url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub metadata: Option<Map<String, Value>>,
+    /// Claimed: the metadata, if it is anything else. It matches no filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub metadata_base64: Option<String>,
+}
+
+/// An address that an instance claims to serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// Text without characters that control a terminal or the direction of text. Nothing promises that it is a URI.
+    #[schema(example = "https://a1.payments.example:8443")]
+    Uri(String),
+    /// Anything else.
+    Base64(String),
+}
+
+impl Endpoint {
+    /// Reads the bytes that the chain holds.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.chars().all(is_harmless) => Self::Uri(text.to_owned()),
+            _ => Self::Base64(BASE64_STANDARD.encode(bytes)),
+        }
+    }
+
+    /// The bytes that the chain holds.
+    ///
+    /// # Errors
+    /// If the gateway served something that is not base64.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, DecodeError> {
+        match self {
+            Self::Uri(text) => Ok(text.clone().into_bytes()),
+            Self::Base64(text) => BASE64_STANDARD.decode(text),
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn uri(&self) -> Option<&str> {
+        match self {
+            Self::Uri(text) => Some(text),
+            Self::Base64(_) => None,
+        }
+    }
+}
+
+/// No control character, and none that is invisible or turns the text around it.
+fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// What an instance is now. Expired is no status: it is an active instance whose `expires_at` has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Listed, and live while its lease runs.
+    Active,
+    /// Listed, but the authority asks consumers to stay away.
+    Suspended,
+    /// Its owner took it out.
+    Deregistered,
+    /// The authority took it out for good.
+    Revoked,
+    /// Somebody retired its long dead lease.
+    Reaped,
+}
+
+impl Status {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        domain::Status::from(self).as_str()
+    }
+}
+
+impl From<domain::Status> for Status {
+    fn from(status: domain::Status) -> Self {
+        match status {
+            domain::Status::Active => Self::Active,
+            domain::Status::Suspended => Self::Suspended,
+            domain::Status::Deregistered => Self::Deregistered,
+            domain::Status::Revoked => Self::Revoked,
+            domain::Status::Reaped => Self::Reaped,
+        }
+    }
+}
+
+impl From<Status> for domain::Status {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Active => Self::Active,
+            Status::Suspended => Self::Suspended,
+            Status::Deregistered => Self::Deregistered,
+            Status::Revoked => Self::Revoked,
+            Status::Reaped => Self::Reaped,
+        }
+    }
+}
+
+/// Which instances to answer with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// The live ones.
+    #[default]
+    Healthy,
+    /// All that are listed, expired and suspended ones too.
+    All,
+    /// The live ones; if there are none, all that are listed.
+    HealthyOrElseAll,
+}
+
+impl Health {
+    /// The word for it in JSON and query strings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::All => "all",
+            Self::HealthyOrElseAll => "healthy_or_else_all",
+        }
+    }
+}
+
+/// The instances of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct InstancesAnswer {
+    /// The namespace: a label, or the address of an account.
+    pub namespace: String,
+    /// The name of the service.
+    pub service: String,
+    /// The block that this is true at.
+    pub block: BlockInfo,
+    /// The chain time that leases were compared with.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub now: OffsetDateTime,
+    /// How far this can be trusted to be up to date.
+    pub mode: Mode,
+    /// Which instances these are: `healthy` or `all`, never `healthy_or_else_all`.
+    pub health: Health,
+    /// How many match; `limit` may have cut some off.
+    pub matched: u64,
+    /// The instances, ordered by id.
+    pub instances: Vec<Instance>,
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct InstanceAnswer {
+    /// The block that this is true at.
+    pub block: BlockInfo,
+    /// The chain time that the lease was compared with.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub now: OffsetDateTime,
+    /// How far this can be trusted to be up to date.
+    pub mode: Mode,
+    /// The instance, in whatever status.
+    pub instance: Instance,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_text_only_if_it_is_harmless() {
+        let uri = Endpoint::from_bytes("https://münchen.example".as_bytes());
+        assert_eq!(serde_json::to_value(&uri).expect("JSON")["uri"], "https://münchen.example");
+        let bytes = Endpoint::from_bytes(&[0xff, 0xfe]);
+        assert_eq!(serde_json::to_string(&bytes).expect("JSON"), r#"{"base64":"//4="}"#);
+        for hostile in ["a\0b", "a\r\nSet-Cookie: x", "\u{1b}[2J", "\u{7f}", "\u{85}", "\u{202e}txt", "\u{feff}x"] {
+            assert_eq!(Endpoint::from_bytes(hostile.as_bytes()).uri(), None, "{hostile:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_endpoint_comes_back_byte_for_byte(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let json = serde_json::to_string(&Endpoint::from_bytes(&bytes)).expect("JSON");
+            prop_assert!(!json.contains(|c: char| c.is_control()));
+            let endpoint: Endpoint = serde_json::from_str(&json).expect("what was served");
+            prop_assert_eq!(endpoint.to_bytes().expect("base64"), bytes);
+        }
+
+        #[test]
+        fn any_text_comes_back_character_for_character(text in any::<String>()) {
+            let json = serde_json::to_string(&Endpoint::from_bytes(text.as_bytes())).expect("JSON");
+            let endpoint: Endpoint = serde_json::from_str(&json).expect("what was served");
+            prop_assert_eq!(endpoint.to_bytes().expect("base64"), text.into_bytes());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The contract's views, at the newest block.
+
+use alloy::{eips::BlockId, providers::DynProvider, rpc::types::Filter};
+use bindings::{Event, ServiceRegistry};
+use domain::{Address, B256, InstanceId, Lease, NamespaceId, ServiceKey, Status};
+
+use crate::{chain::Chain, error::ChainError, refusal, service::Body};
+
+type Contract = ServiceRegistry::ServiceRegistryInstance<DynProvider>;
+
+/// The registry on a chain.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    chain: Chain,
+    contract: Contract,
+}
+
+/// The record of an instance as the chain's logs tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// What an update may replace.
+    pub body: Body,
+    /// The hash that this record replaced.
+    pub prev_record_hash: B256,
+}
+
+impl Registry {
+    /// The registry at an address; there must be one.
+    ///
+    /// # Errors
+    /// [`ChainError::NoContract`], [`ChainError::OtherContract`], or as [`Chain::connect`].
+    pub async fn at(chain: Chain, contract: Address) -> Result<Self, ChainError> {
+        let code = chain.code(contract).await?;
+        let chain_id = chain.chain_id();
+        if code.is_empty() {
+            return Err(ChainError::NoContract { contract, chain_id });
+        }
+        if code != ServiceRegistry::DEPLOYED_BYTECODE {
+            return Err(ChainError::OtherContract { contract, chain_id });
+        }
+        let contract = ServiceRegistry::new(contract, chain.provider().clone());
+        Ok(Self { chain, contract })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> Address {
+        *self.contract.address()
+    }
+
+    /// The chain that it is on.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Who owns a namespace, if anybody does.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn owner_of(&self, namespace: NamespaceId) -> Result<Option<Address>, ChainError> {
+        let owner = self.contract.ownerOf(namespace.0).block(BlockId::latest()).call().await;
+        let owner = owner.map_err(|e| self.failed(e))?;
+        Ok((!owner.is_zero()).then_some(owner))
+    }
+
+    /// The lease of an instance; `None` if there never was such an instance.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn lease(&self, id: InstanceId) -> Result<Option<Lease>, ChainError> {
+        let raw = self.contract.leaseOf(id.0).block(BlockId::latest()).call().await.map_err(|e| self.failed(e))?;
+        Ok(Status::from_u8(raw.status).map(|status| Lease {
+            owner: raw.owner,
+            last_heartbeat: raw.lastHeartbeat.to(),
+            ttl: raw.ttl.to(),
+            status,
+            epoch: raw.epoch.to(),
+        }))
+    }
+
+    /// The hash that commits to the record of an instance and all before; zero if there never was one.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn record_hash(&self, id: InstanceId) -> Result<B256, ChainError> {
+        self.contract.recordHashOf(id.0).block(BlockId::latest()).call().await.map_err(|e| self.failed(e))
+    }
+
+    /// How many instances of a service are listed; expired ones are.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn count(&self, service: ServiceKey) -> Result<u64, ChainError> {
+        let roster = self.contract.countOf(service.0).block(BlockId::latest()).call().await;
+        Ok(roster.map_err(|e| self.failed(e))?.count)
+    }
+
+    /// The current record of an instance, from the logs; `None` if the node has no log of it.
+    ///
+    /// # Errors
+    /// [`ChainError::Node`] where a node refuses to search all blocks; or as [`Chain::connect`].
+    pub async fn current(&self, id: InstanceId) -> Result<Option<Current>, ChainError> {
+        let filter = Filter::new().address(self.address()).topic1(id.0).from_block(0).event_signature(vec![
+            <ServiceRegistry::Registered as alloy::sol_types::SolEvent>::SIGNATURE_HASH,
+            <ServiceRegistry::Updated as alloy::sol_types::SolEvent>::SIGNATURE_HASH,
+        ]);
+        let logs = self.chain.provider().get_logs(&filter).await.map_err(|e| self.chain.failure(e))?;
+        let Some(last) = logs.iter().max_by_key(|log| (log.block_number, log.log_index)) else {
+            return Ok(None);
+        };
+        let event = bindings::decode(last.topics(), &last.data().data);
+        match event.map_err(|e| ChainError::Unexpected(e.to_string()))? {
+            Event::Registered { record, ttl, prev_record_hash, .. } => Ok(Some(Current {
+                body: Body { version: record.version, endpoints: record.endpoints, metadata: record.metadata, ttl },
+                prev_record_hash,
+            })),
+            Event::Updated { version, endpoints, metadata, ttl, prev_record_hash, .. } => {
+                Ok(Some(Current { body: Body { version, endpoints, metadata, ttl }, prev_record_hash }))
+            }
+            other => Err(ChainError::Unexpected(format!("a {} log where none was asked for", other.kind()))),
+        }
+    }
+
+    pub(crate) fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    fn failed(&self, error: alloy::contract::Error) -> ChainError {
+        match error {
+            alloy::contract::Error::TransportError(error) => match error.as_error_resp().and_then(|e| e.as_revert_data()) {
+                Some(data) => refusal::decode(&data, None).into(),
+                None => self.chain.failure(error),
+            },
+            other => ChainError::Unexpected(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What to mirror, from where, into what.
+
+use std::time::Duration;
+
+use domain::Address;
+
+/// The settings of an indexer. [`Config::new`] gives all that has a default.
+#[derive(Clone)]
+pub struct Config {
+    /// The node: `http://`, `https://`, `ws://` or `wss://`. It may hold a secret, so it is never logged whole.
+    pub rpc_url: String,
+    /// The database: `postgres://user:password@host:port/database`. The schema is made by the indexer itself.
+    pub database_url: String,
+    /// The contract.
+    pub contract: Address,
+    /// The block in which it was deployed. None: found by binary search over `eth_getCode`, which asks the node for
+    /// old states; a node that forgets them needs the number.
+    pub deploy_block: Option<u64>,
+    /// How long to wait between two looks at the chain's head.
+    pub poll_interval: Duration,
+    /// The most blocks per `eth_getLogs`; halved when the node refuses.
+    pub max_range: u64,
+    /// How many blocks below the head are applied one by one and remembered by hash. A reorg that is deeper is
+    /// survived too, from the last event that the chain still has.
+    pub window: u64,
+}
+
+impl Config {
+    /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks.
+    pub fn new(rpc_url: impl Into<String>, database_url: impl Into<String>, contract: Address) -> Self {
+        Self {
+            rpc_url: rpc_url.into(),
+            database_url: database_url.into(),
+            contract,
+            deploy_block: None,
+            poll_interval: Duration::from_millis(500),
+            max_range: 2_000,
+            window: 256,
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    /// Without the URLs: both may hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("contract", &self.contract)
+            .field("deploy_block", &self.deploy_block)
+            .field("poll_interval", &self.poll_interval)
+            .field("max_range", &self.max_range)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}

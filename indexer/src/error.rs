@@ -1,0 +1,206 @@
+//! What goes wrong, and what of it is the end.
+
+use std::fmt::Display;
+
+use domain::{Address, BlockRef};
+use sqlx::migrate::MigrateError;
+use store::StoreError;
+
+/// An error of the indexer. Texts from strangers in it are clipped and have their control characters escaped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexerError {
+    /// A setting that cannot be used.
+    #[error("{setting} is not usable: {reason}")]
+    Config {
+        /// The setting.
+        setting: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The database mirrors something else than what the node has.
+    #[error(
+        "this database indexes another {of}: its {what} is {stored}, but {found} {at}. Nothing was changed. Use a \
+         fresh database, or point {setting} at what this one was built from"
+    )]
+    WrongOrigin {
+        /// "chain" or "contract".
+        of: &'static str,
+        /// Which value differs.
+        what: &'static str,
+        /// The value in the database.
+        stored: String,
+        /// The value that was found.
+        found: String,
+        /// Where it was found.
+        at: String,
+        /// The setting to change.
+        setting: &'static str,
+    },
+    /// There is no contract at the address.
+    #[error(
+        "there is no contract at {contract} on chain {chain_id} (at block {block}, asked {node}). Check the address \
+         and rpc_url, or deploy the contract first"
+    )]
+    NoContract {
+        /// The address.
+        contract: Address,
+        /// The chain.
+        chain_id: u64,
+        /// The head of the node.
+        block: u64,
+        /// The node.
+        node: String,
+    },
+    /// The deploy block in the settings is not the one in which the contract was deployed.
+    #[error("deploy_block {given} is wrong for {contract}: {reason}. Leave it out to have it found")]
+    WrongDeployBlock {
+        /// The setting.
+        given: u64,
+        /// The contract.
+        contract: Address,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The node does not know the old states that it takes to find the deploy block.
+    #[error("cannot find the deploy block, for the node does not answer about old states ({reason}). Set deploy_block")]
+    DeployBlockUnknown {
+        /// What the node said.
+        reason: String,
+    },
+    /// Another indexer took this database over.
+    #[error("another indexer took over this database (epoch {now}, ours was {ours}); this one stops")]
+    Replaced {
+        /// Our epoch.
+        ours: i64,
+        /// The epoch now.
+        now: i64,
+    },
+    /// The node has not yet the block from which we start.
+    #[error("{node} is behind: its head is block {head}, and the contract was deployed in block {deploy_block}")]
+    Behind {
+        /// The node.
+        node: String,
+        /// Its head.
+        head: u64,
+        /// Where the index starts.
+        deploy_block: u64,
+    },
+    /// The node does not answer, or says no.
+    #[error("{node}: {method}: {reason}")]
+    Rpc {
+        /// The node.
+        node: String,
+        /// What was asked.
+        method: &'static str,
+        /// Whether it answered at all.
+        answered: bool,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The node's answers do not fit together.
+    #[error("{node} gave answers that do not fit together: {reason}")]
+    Incoherent {
+        /// The node.
+        node: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A log of our own contract that cannot be decoded, or that cannot follow on what we have. It is never skipped.
+    #[error("the log {log_index} of block {block} does not fit: {reason}")]
+    BadLog {
+        /// The block.
+        block: BlockRef,
+        /// The log's index in it.
+        log_index: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IndexerError {
+    /// Whether waiting cannot mend it: then [`run`](crate::run) ends with it.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Config { .. }
+            | Self::WrongOrigin { .. }
+            | Self::NoContract { .. }
+            | Self::WrongDeployBlock { .. }
+            | Self::DeployBlockUnknown { .. }
+            | Self::Replaced { .. } => true,
+            Self::Behind { .. } | Self::Rpc { .. } | Self::Incoherent { .. } | Self::BadLog { .. } => false,
+            Self::Store(StoreError::Corrupt { .. } | StoreError::InvalidRole(_)) => true,
+            Self::Store(StoreError::Migrate(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _))) => {
+                is_refusal(e)
+            }
+            Self::Store(StoreError::Migrate(_)) => true,
+            Self::Store(StoreError::Database(e)) => is_refusal(e),
+            Self::Store(_) => false,
+        }
+    }
+
+    /// A word for it in metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Rpc { answered: false, .. } => "rpc_unreachable",
+            Self::Rpc { answered: true, .. } => "rpc_refused",
+            Self::Behind { .. } => "rpc_behind",
+            Self::Incoherent { .. } => "rpc_incoherent",
+            Self::BadLog { .. } => "bad_log",
+            Self::Store(_) => "store",
+            _ => "fatal",
+        }
+    }
+}
+
+/// Whether Postgres, or the URL, says no for good: a URL that is none, a wrong password, a database that is not there,
+/// a role that may not.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Configuration(_) => true,
+        sqlx::Error::Database(e) => {
+            e.code().is_some_and(|code| code.starts_with("28") || code == "3D000" || code == "42501")
+        }
+        _ => false,
+    }
+}
+
+/// A text from a stranger, fit for a log line, a terminal and a `text` column: at most 300 characters, and no control
+/// or formatting characters.
+pub(crate) fn plain(text: impl Display) -> String {
+    let text = text.to_string();
+    let mut out = String::new();
+    for (n, c) in text.chars().enumerate() {
+        match c {
+            _ if n == 300 => {
+                out.push('…');
+                break;
+            }
+            ' '..='~' => out.push(c),
+            _ => out.extend(c.escape_default()),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_a_stranger_cannot_break_a_line_or_a_terminal() {
+        assert_eq!(plain("a\nb\x1b[31m\0\u{202e}"), "a\\nb\\u{1b}[31m\\u{0}\\u{202e}");
+        assert_eq!(plain("é".repeat(400)).chars().filter(|c| *c == '\\').count(), 300);
+    }
+
+    #[test]
+    fn trouble_is_not_the_end() {
+        assert!(!IndexerError::from(StoreError::Database(sqlx::Error::PoolTimedOut)).is_fatal());
+        assert!(!IndexerError::Behind { node: String::new(), head: 1, deploy_block: 2 }.is_fatal());
+        assert!(IndexerError::Replaced { ours: 1, now: 2 }.is_fatal());
+        assert!(IndexerError::from(StoreError::Migrate(MigrateError::VersionMismatch(1))).is_fatal());
+    }
+}
