@@ -38,6 +38,7 @@ pub struct HealthMetrics {
     /// The chain that the index mirrors.
     pub chain_id: Option<u64>,
     /// The contract that the index mirrors.
+    #[serde(default, with = "crate::account::option")]
     #[schema(value_type = Option<String>, pattern = "^0x[0-9a-fA-F]{40}$")]
     pub contract: Option<Address>,
     /// The chain's newest block when the indexer last asked.

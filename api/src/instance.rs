@@ -26,9 +26,11 @@ pub struct Instance {
     #[schema(example = "a1")]
     pub label: String,
     /// The account that registered it; part of the id.
+    #[serde(with = "crate::account")]
     #[schema(value_type = String, pattern = "^0x[0-9a-fA-F]{40}$")]
     pub registrant: Address,
     /// The account that holds it now.
+    #[serde(with = "crate::account")]
     #[schema(value_type = String, pattern = "^0x[0-9a-fA-F]{40}$")]
     pub owner: Address,
     /// The version that it runs; by convention a semantic version.

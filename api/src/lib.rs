@@ -1,8 +1,9 @@
 //! The wire types of the gateway: what it serves is what the client parses.
 //!
-//! JSON in snake_case, times in RFC 3339, ids and hashes as `0x` and lower-case hexadecimal digits. Every field has one
-//! provenance, and none is merged with another: the fields of an [`Instance`] are the chain's and can be proved, but
-//! what the owner wrote into its endpoints and metadata is only *claimed*, and nobody has checked it.
+//! JSON in snake_case, times in RFC 3339, ids and hashes as `0x` and lower-case hexadecimal digits, accounts with the
+//! checksum of EIP-55 in their letters. Every field has one provenance, and none is merged with another: the fields of
+//! an [`Instance`] are the chain's and can be proved, but what the owner wrote into its endpoints and metadata is only
+//! *claimed*, and nobody has checked it.
 //!
 //! What this crate does **not** do: speak HTTP (`gateway`, `client`), or decide who is live (`domain`).
 //!
@@ -24,6 +25,8 @@ pub mod metadata;
 pub mod problem;
 pub mod services;
 pub mod timestamp;
+
+mod account;
 
 pub use block::{BlockInfo, Mode};
 pub use discovery::{Constraints, DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery};

@@ -27,6 +27,10 @@ pub enum Metadata {
 /// put into can be read as well.
 const MAX_DEPTH: usize = 100;
 
+/// Names that serde_json gives a meaning of its own when certain features of it are on (`raw_value`): in metadata, they
+/// would let one instance make a whole answer unreadable for a client.
+const RESERVED: &str = "$serde_json::private::";
+
 impl Metadata {
     /// Reads the bytes that the chain holds.
     pub fn from_bytes(bytes: &Bytes) -> Self {
@@ -128,6 +132,9 @@ impl<'de> Visitor<'de> for Level {
         let level = self.deeper()?;
         let mut object = Map::new();
         while let Some(name) = access.next_key::<String>()? {
+            if name.starts_with(RESERVED) {
+                return Err(A::Error::custom("a reserved name"));
+            }
             let value = access.next_value_seed(level)?;
             if object.insert(name, value).is_some() {
                 return Err(A::Error::custom("a name comes twice"));
@@ -159,9 +166,23 @@ mod tests {
         assert_eq!(object["n"], u64::MAX);
         assert_eq!(read(""), Metadata::Empty);
         for opaque in [
-            "null", "[]", "\"a\"", "1", "{", "{} {}", "{\"a\":NaN}", "{\"a\":1e999}", "{\"a\":\"\\ud800\"}",
-            "\u{feff}{}", "{'a':1}", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}",
-            "{\"b\":{\"a\":1,\"a\":1}}", "{\"a\":\"\0\"}",
+            "null",
+            "[]",
+            "\"a\"",
+            "1",
+            "{",
+            "{} {}",
+            "{\"a\":NaN}",
+            "{\"a\":1e999}",
+            "{\"a\":\"\\ud800\"}",
+            "\u{feff}{}",
+            "{'a':1}",
+            "{\"a\":1,}",
+            "{\"a\":1,\"a\":2}",
+            "{\"a\":1,\"\\u0061\":2}",
+            "{\"b\":{\"a\":1,\"a\":1}}",
+            "{\"a\":\"\0\"}",
+            r#"{"a":{"$serde_json::private::RawValue":"{"}}"#,
         ] {
             assert_eq!(read(opaque), Metadata::Opaque(opaque.as_bytes().to_vec().into()), "{opaque:?}");
         }

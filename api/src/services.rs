@@ -20,7 +20,7 @@ pub struct ServiceSummary {
     #[schema(value_type = String, pattern = "^0x[0-9a-f]{64}$")]
     pub key: ServiceKey,
     /// Who owns the namespace, and so decides who may register.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::account::option")]
     #[schema(value_type = Option<String>, nullable = false, pattern = "^0x[0-9a-fA-F]{40}$")]
     pub authority: Option<Address>,
     /// How many instances are listed, by the contract's own count.

@@ -30,7 +30,7 @@ mod tests {
             ((1 << 40) - 1, "9999-12-31T23:59:59Z"),
             (u64::MAX, "9999-12-31T23:59:59Z"),
         ] {
-            assert_eq!(from_seconds(seconds).format(&Rfc3339).as_deref(), Ok(text));
+            assert_eq!(from_seconds(seconds).format(&Rfc3339).expect("a year that can be written"), text);
         }
         assert_eq!(to_seconds(from_seconds(1_700_000_030)), 1_700_000_030);
     }

@@ -54,9 +54,7 @@ pub enum DecodeError {
 pub fn decode(topics: &[B256], data: &[u8]) -> Result<Event, DecodeError> {
     let signature = *topics.first().ok_or(DecodeError::NoTopics)?;
     match signature {
-        abi::NamespaceClaimed::SIGNATURE_HASH => {
-            namespace_claimed(raw("NamespaceClaimed", topics, data)?)
-        }
+        abi::NamespaceClaimed::SIGNATURE_HASH => namespace_claimed(raw("NamespaceClaimed", topics, data)?),
         abi::Registered::SIGNATURE_HASH => registered(raw("Registered", topics, data)?),
         abi::Updated::SIGNATURE_HASH => updated(raw("Updated", topics, data)?),
         abi::Deregistered::SIGNATURE_HASH => {
@@ -71,17 +69,11 @@ pub fn decode(topics: &[B256], data: &[u8]) -> Result<Event, DecodeError> {
         }
         abi::Heartbeat::SIGNATURE_HASH => {
             let e: abi::Heartbeat = raw("Heartbeat", topics, data)?;
-            Ok(Event::Heartbeat {
-                id: InstanceId(e.id),
-                time: wide(e.time),
-            })
+            Ok(Event::Heartbeat { id: InstanceId(e.id), time: wide(e.time) })
         }
         abi::HeartbeatBatch::SIGNATURE_HASH => {
             let e: abi::HeartbeatBatch = raw("HeartbeatBatch", topics, data)?;
-            Ok(Event::HeartbeatBatch {
-                time: wide(e.time),
-                ids: e.ids.into_iter().map(InstanceId).collect(),
-            })
+            Ok(Event::HeartbeatBatch { time: wide(e.time), ids: e.ids.into_iter().map(InstanceId).collect() })
         }
         other => Err(DecodeError::UnknownEvent(other)),
     }
@@ -90,17 +82,8 @@ pub fn decode(topics: &[B256], data: &[u8]) -> Result<Event, DecodeError> {
 fn namespace_claimed(e: abi::NamespaceClaimed) -> Result<Event, DecodeError> {
     const KIND: &str = "NamespaceClaimed";
     check(KIND, text::check_name("namespace", &e.label))?;
-    same(
-        KIND,
-        "the namespace id",
-        e.namespaceId,
-        keccak256(e.label.as_bytes()),
-    )?;
-    Ok(Event::NamespaceClaimed {
-        namespace: NamespaceId(e.namespaceId),
-        owner: e.owner,
-        label: e.label,
-    })
+    same(KIND, "the namespace id", e.namespaceId, keccak256(e.label.as_bytes()))?;
+    Ok(Event::NamespaceClaimed { namespace: NamespaceId(e.namespaceId), owner: e.owner, label: e.label })
 }
 
 fn registered(e: abi::Registered) -> Result<Event, DecodeError> {
@@ -150,34 +133,16 @@ fn updated(e: abi::Updated) -> Result<Event, DecodeError> {
 
 /// Validating: without it, alloy replaces invalid UTF-8 in a `string` and drops the high bits of too large numbers.
 fn raw<E: SolEvent>(kind: &'static str, topics: &[B256], data: &[u8]) -> Result<E, DecodeError> {
-    E::decode_raw_log_validate(topics.iter().copied(), data).map_err(|e: sol_types::Error| {
-        DecodeError::Malformed {
-            kind,
-            reason: text::clip(&e.to_string()),
-        }
-    })
+    E::decode_raw_log_validate(topics.iter().copied(), data)
+        .map_err(|e: sol_types::Error| DecodeError::Malformed { kind, reason: text::clip(&e.to_string()) })
 }
 
 fn check(kind: &'static str, text: Result<(), TextError>) -> Result<(), DecodeError> {
     text.map_err(|reason| DecodeError::Text { kind, reason })
 }
 
-fn same(
-    kind: &'static str,
-    what: &'static str,
-    given: B256,
-    derived: B256,
-) -> Result<(), DecodeError> {
-    if given == derived {
-        Ok(())
-    } else {
-        Err(DecodeError::WrongId {
-            kind,
-            what,
-            given,
-            derived,
-        })
-    }
+fn same(kind: &'static str, what: &'static str, given: B256, derived: B256) -> Result<(), DecodeError> {
+    if given == derived { Ok(()) } else { Err(DecodeError::WrongId { kind, what, given, derived }) }
 }
 
 /// 24 bits always fit.

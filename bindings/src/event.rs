@@ -111,12 +111,10 @@ impl Event {
     /// The service whose roster the event changes, if it changes one.
     pub fn service(&self) -> Option<ServiceKey> {
         match self {
-            Self::NamespaceClaimed { .. }
-            | Self::Heartbeat { .. }
-            | Self::HeartbeatBatch { .. } => None,
-            Self::Registered { service, .. }
-            | Self::Updated { service, .. }
-            | Self::Deregistered { service, .. } => Some(*service),
+            Self::NamespaceClaimed { .. } | Self::Heartbeat { .. } | Self::HeartbeatBatch { .. } => None,
+            Self::Registered { service, .. } | Self::Updated { service, .. } | Self::Deregistered { service, .. } => {
+                Some(*service)
+            }
         }
     }
 
@@ -125,10 +123,9 @@ impl Event {
         match self {
             Self::NamespaceClaimed { namespace, .. } => Some(*namespace),
             Self::Registered { record, .. } => Some(record.namespace),
-            Self::Updated { .. }
-            | Self::Deregistered { .. }
-            | Self::Heartbeat { .. }
-            | Self::HeartbeatBatch { .. } => None,
+            Self::Updated { .. } | Self::Deregistered { .. } | Self::Heartbeat { .. } | Self::HeartbeatBatch { .. } => {
+                None
+            }
         }
     }
 }

@@ -9,56 +9,32 @@ use crate::{DecodeError, Event, IServiceRegistry, ServiceRegistry as abi, decode
 
 fn log_of(event: &Event) -> LogData {
     match event.clone() {
-        Event::NamespaceClaimed {
-            namespace,
-            owner,
-            label,
-        } => abi::NamespaceClaimed {
-            namespaceId: namespace.0,
-            owner,
-            label,
+        Event::NamespaceClaimed { namespace, owner, label } => {
+            abi::NamespaceClaimed { namespaceId: namespace.0, owner, label }.encode_log_data()
         }
-        .encode_log_data(),
-        Event::Registered {
-            id,
-            service,
-            record,
-            ttl,
-            time,
-            epoch,
-            sequence,
-            count,
-            prev_record_hash,
-        } => abi::Registered {
-            id: id.0,
-            service: service.0,
-            owner: record.registrant,
-            registration: IServiceRegistry::Registration {
-                namespaceId: record.namespace.0,
-                name: record.name,
-                label: record.label,
-                version: record.version,
-                endpoints: record.endpoints,
-                metadata: record.metadata,
-                ttl: Uint::from(ttl),
-            },
-            time: Uint::from(time),
-            epoch: Uint::from(epoch),
-            sequence,
-            count,
-            prevRecordHash: prev_record_hash,
+        Event::Registered { id, service, record, ttl, time, epoch, sequence, count, prev_record_hash } => {
+            abi::Registered {
+                id: id.0,
+                service: service.0,
+                owner: record.registrant,
+                registration: IServiceRegistry::Registration {
+                    namespaceId: record.namespace.0,
+                    name: record.name,
+                    label: record.label,
+                    version: record.version,
+                    endpoints: record.endpoints,
+                    metadata: record.metadata,
+                    ttl: Uint::from(ttl),
+                },
+                time: Uint::from(time),
+                epoch: Uint::from(epoch),
+                sequence,
+                count,
+                prevRecordHash: prev_record_hash,
+            }
+            .encode_log_data()
         }
-        .encode_log_data(),
-        Event::Updated {
-            id,
-            service,
-            version,
-            endpoints,
-            metadata,
-            ttl,
-            sequence,
-            prev_record_hash,
-        } => abi::Updated {
+        Event::Updated { id, service, version, endpoints, metadata, ttl, sequence, prev_record_hash } => abi::Updated {
             id: id.0,
             service: service.0,
             version,
@@ -69,30 +45,15 @@ fn log_of(event: &Event) -> LogData {
             prevRecordHash: prev_record_hash,
         }
         .encode_log_data(),
-        Event::Deregistered {
-            id,
-            service,
-            epoch,
-            sequence,
-            count,
-        } => abi::Deregistered {
-            id: id.0,
-            service: service.0,
-            epoch: Uint::from(epoch),
-            sequence,
-            count,
+        Event::Deregistered { id, service, epoch, sequence, count } => {
+            abi::Deregistered { id: id.0, service: service.0, epoch: Uint::from(epoch), sequence, count }
+                .encode_log_data()
         }
-        .encode_log_data(),
-        Event::Heartbeat { id, time } => abi::Heartbeat {
-            id: id.0,
-            time: Uint::from(time),
+        Event::Heartbeat { id, time } => abi::Heartbeat { id: id.0, time: Uint::from(time) }.encode_log_data(),
+        Event::HeartbeatBatch { time, ids } => {
+            abi::HeartbeatBatch { time: Uint::from(time), ids: ids.into_iter().map(|id| id.0).collect() }
+                .encode_log_data()
         }
-        .encode_log_data(),
-        Event::HeartbeatBatch { time, ids } => abi::HeartbeatBatch {
-            time: Uint::from(time),
-            ids: ids.into_iter().map(|id| id.0).collect(),
-        }
-        .encode_log_data(),
     }
 }
 
@@ -109,26 +70,17 @@ fn bytes(max: usize) -> impl Strategy<Value = Bytes> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    (
-        word(),
-        name(),
-        name(),
-        word(),
-        "[a-zA-Z0-9._+-]{1,63}",
-        vec(bytes(256), 1..16),
-        bytes(4_096),
+    (word(), name(), name(), word(), "[a-zA-Z0-9._+-]{1,63}", vec(bytes(256), 1..16), bytes(4_096)).prop_map(
+        |(namespace, name, label, registrant, version, endpoints, metadata)| Record {
+            namespace: NamespaceId(namespace),
+            name,
+            label,
+            registrant: Address::from_word(registrant),
+            version,
+            endpoints,
+            metadata,
+        },
     )
-        .prop_map(
-            |(namespace, name, label, registrant, version, endpoints, metadata)| Record {
-                namespace: NamespaceId(namespace),
-                name,
-                label,
-                registrant: Address::from_word(registrant),
-                version,
-                endpoints,
-                metadata,
-            },
-        )
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -140,28 +92,19 @@ fn event() -> impl Strategy<Value = Event> {
             owner: Address::from_word(owner),
             label,
         }),
-        (
-            record(),
-            u24(),
-            u40(),
-            u24(),
-            any::<u64>(),
-            any::<u64>(),
-            word()
-        )
-            .prop_map(
-                |(record, ttl, time, epoch, sequence, count, prev_record_hash)| Event::Registered {
-                    id: record.id(),
-                    service: record.service(),
-                    record,
-                    ttl,
-                    time,
-                    epoch,
-                    sequence,
-                    count,
-                    prev_record_hash,
-                }
-            ),
+        (record(), u24(), u40(), u24(), any::<u64>(), any::<u64>(), word()).prop_map(
+            |(record, ttl, time, epoch, sequence, count, prev_record_hash)| Event::Registered {
+                id: record.id(),
+                service: record.service(),
+                record,
+                ttl,
+                time,
+                epoch,
+                sequence,
+                count,
+                prev_record_hash,
+            }
+        ),
         (word(), word(), record(), u24(), any::<u64>(), word()).prop_map(
             |(id, service, record, ttl, sequence, prev_record_hash)| Event::Updated {
                 id: InstanceId(id),
@@ -174,23 +117,11 @@ fn event() -> impl Strategy<Value = Event> {
                 prev_record_hash,
             }
         ),
-        (word(), word(), u24(), any::<u64>(), any::<u64>()).prop_map(
-            |(id, service, epoch, sequence, count)| {
-                Event::Deregistered {
-                    id: InstanceId(id),
-                    service: ServiceKey(service),
-                    epoch,
-                    sequence,
-                    count,
-                }
-            }
-        ),
-        (word(), u40()).prop_map(|(id, time)| Event::Heartbeat {
-            id: InstanceId(id),
-            time
+        (word(), word(), u24(), any::<u64>(), any::<u64>()).prop_map(|(id, service, epoch, sequence, count)| {
+            Event::Deregistered { id: InstanceId(id), service: ServiceKey(service), epoch, sequence, count }
         }),
-        (u40(), vec(word().prop_map(InstanceId), 0..500))
-            .prop_map(|(time, ids)| Event::HeartbeatBatch { time, ids }),
+        (word(), u40()).prop_map(|(id, time)| Event::Heartbeat { id: InstanceId(id), time }),
+        (u40(), vec(word().prop_map(InstanceId), 0..500)).prop_map(|(time, ids)| Event::HeartbeatBatch { time, ids }),
     ]
 }
 
@@ -241,26 +172,14 @@ fn claimed(label: &[u8]) -> LogData {
 #[test]
 fn invalid_utf8_in_a_text_is_an_error_and_not_replaced() {
     let log = claimed(b"ac\xffme");
-    assert!(matches!(
-        decode(log.topics(), &log.data),
-        Err(DecodeError::Malformed {
-            kind: "NamespaceClaimed",
-            ..
-        })
-    ));
+    assert!(matches!(decode(log.topics(), &log.data), Err(DecodeError::Malformed { kind: "NamespaceClaimed", .. })));
 }
 
 #[test]
 fn a_text_outside_the_alphabet_is_an_error() {
     for label in [&b"ac\0me"[..], b"Acme", b"<b>"] {
         let log = claimed(label);
-        assert!(
-            matches!(
-                decode(log.topics(), &log.data),
-                Err(DecodeError::Text { .. })
-            ),
-            "{label:?}"
-        );
+        assert!(matches!(decode(log.topics(), &log.data), Err(DecodeError::Text { .. })), "{label:?}");
     }
     let log = claimed(b"acme");
     assert!(decode(log.topics(), &log.data).is_ok());
@@ -270,26 +189,14 @@ fn a_text_outside_the_alphabet_is_an_error() {
 fn an_id_that_does_not_follow_from_the_record_is_an_error() {
     let mut log = claimed(b"acme");
     log.topics_mut_unchecked()[1] = B256::ZERO;
-    assert!(matches!(
-        decode(log.topics(), &log.data),
-        Err(DecodeError::WrongId { .. })
-    ));
+    assert!(matches!(decode(log.topics(), &log.data), Err(DecodeError::WrongId { .. })));
 }
 
 #[test]
 fn a_number_with_too_many_bits_is_an_error() {
-    let log = log_of(&Event::Heartbeat {
-        id: InstanceId(B256::ZERO),
-        time: 7,
-    });
+    let log = log_of(&Event::Heartbeat { id: InstanceId(B256::ZERO), time: 7 });
     let data = U256::from(1u64 << 40).to_be_bytes::<32>();
-    assert!(matches!(
-        decode(log.topics(), &data),
-        Err(DecodeError::Malformed {
-            kind: "Heartbeat",
-            ..
-        })
-    ));
+    assert!(matches!(decode(log.topics(), &data), Err(DecodeError::Malformed { kind: "Heartbeat", .. })));
 }
 
 #[test]
@@ -320,11 +227,7 @@ fn hostile_bytes_in_endpoints_and_metadata_are_kept_as_they_are() {
 
 #[test]
 fn every_event_of_the_abi_is_known() {
-    assert_eq!(
-        abi::ServiceRegistryEvents::SELECTORS.len(),
-        6,
-        "a new event needs a case in `decode`"
-    );
+    assert_eq!(abi::ServiceRegistryEvents::SELECTORS.len(), 6, "a new event needs a case in `decode`");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! - [`service`]: `acme/payments` and its registration as input, checked before anything is sent
 //! - [`redact`]: URLs that do not show their secrets; [`keys`]: who signs
 //! - [`error`]: why the chain did not do it; [`refusal`]: the contract's own errors with their evidence
-//! - [`chain`]: a node, asked with a bound on the time; [`send`](mod@crate): one transaction after the other, also when
+//! - [`chain`]: a node, asked with a bound on the time; `send`: one transaction after the other, also when
 //!   other processes use the same key
 //! - [`registry`]: the contract's views; [`publish`]: claim, register, update, heartbeat, deregister
 //! - [`heartbeat`]: keeps leases alive until told to stop

@@ -1,6 +1,10 @@
 //! The contract's views, at the newest block.
 
-use alloy::{eips::BlockId, providers::DynProvider, rpc::types::Filter};
+use alloy::{
+    eips::BlockId,
+    providers::{DynProvider, Provider},
+    rpc::types::Filter,
+};
 use bindings::{Event, ServiceRegistry};
 use domain::{Address, B256, InstanceId, Lease, NamespaceId, ServiceKey, Status};
 
@@ -120,9 +124,6 @@ impl Registry {
         }
     }
 
-    pub(crate) fn contract(&self) -> &Contract {
-        &self.contract
-    }
 
     fn failed(&self, error: alloy::contract::Error) -> ChainError {
         match error {

@@ -67,9 +67,6 @@ impl Sender {
         self.account
     }
 
-    pub(crate) fn chain(&self) -> &Chain {
-        &self.chain
-    }
 
     /// Sends and waits until it is in a block. `known` names the namespace in errors.
     pub(crate) async fn send(

@@ -25,7 +25,7 @@ contract Deploy is Script {
         }
 
         vm.startBroadcast();
-        if (isOnChain(CREATE2_FACTORY)) {
+        if (CREATE2_FACTORY.code.length > 0) {
             registry = new ServiceRegistry{salt: 0}();
             require(address(registry) == expected, "not where it should be");
             console.log("Deployed the registry through CREATE2:", expected);
@@ -35,11 +35,5 @@ contract Deploy is Script {
             console.log("Another run creates another registry.");
         }
         vm.stopBroadcast();
-    }
-
-    /// @dev Asks the chain itself: in the script's own copy of it, forge has put the deployer in place.
-    function isOnChain(address account) private returns (bool) {
-        bytes memory code = vm.rpc("eth_getCode", string.concat('["', vm.toString(account), '","latest"]'));
-        return code.length > 0;
     }
 }

@@ -93,8 +93,8 @@ pub enum IndexerError {
         node: String,
         /// What was asked.
         method: &'static str,
-        /// Whether it answered at all.
-        answered: bool,
+        /// How it failed.
+        failure: RpcFailure,
         /// What went wrong.
         reason: String,
     },
@@ -121,6 +121,19 @@ pub enum IndexerError {
     Store(#[from] StoreError),
 }
 
+/// How a question to the node failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RpcFailure {
+    /// Nobody there, or the connection broke.
+    Unreachable,
+    /// No answer in time.
+    Late,
+    /// It has too much to do, or we asked too often.
+    Busy,
+    /// It answered no, or nothing that makes sense.
+    Refused,
+}
+
 impl IndexerError {
     /// Whether waiting cannot mend it: then [`run`](crate::run) ends with it.
     pub fn is_fatal(&self) -> bool {
@@ -145,8 +158,10 @@ impl IndexerError {
     /// A word for it in metrics.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Rpc { answered: false, .. } => "rpc_unreachable",
-            Self::Rpc { answered: true, .. } => "rpc_refused",
+            Self::Rpc { failure: RpcFailure::Unreachable, .. } => "rpc_unreachable",
+            Self::Rpc { failure: RpcFailure::Late, .. } => "rpc_late",
+            Self::Rpc { failure: RpcFailure::Busy, .. } => "rpc_busy",
+            Self::Rpc { failure: RpcFailure::Refused, .. } => "rpc_refused",
             Self::Behind { .. } => "rpc_behind",
             Self::Incoherent { .. } => "rpc_incoherent",
             Self::BadLog { .. } => "bad_log",

@@ -36,6 +36,6 @@ mod source;
 mod supervise;
 
 pub use config::Config;
-pub use error::IndexerError;
+pub use error::{IndexerError, RpcFailure};
 pub use progress::{Phase, Progress};
 pub use supervise::{run, run_with_progress};

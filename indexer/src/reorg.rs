@@ -57,37 +57,129 @@ impl Search {
     }
 }
 
-/// A search below the window, by halves, among blocks that the index knows by their events alone: too many to have in
-/// memory, so the caller looks for the one at or below a height.
+/// A search below the window, by halves, among blocks that the index knows by their events alone. They are too many to
+/// have in memory, so the caller looks for the highest one at or below a height.
 #[derive(Debug, Clone, Copy)]
 pub struct DeepSearch {
     good: BlockRef,
+    low: u64,
     high: u64,
 }
 
 impl DeepSearch {
-    /// A search from `good`, which the chain has, up to the height `high`.
+    /// A search from `good`, which the chain has, up to and including the height `high`.
     pub fn new(good: BlockRef, high: u64) -> Self {
-        Self { good, high }
+        Self { good, low: good.number, high }
     }
 
     /// The height at or below which to look for a block of the index; none when the search is over.
     pub fn look_below(&self) -> Option<u64> {
-        (self.good.number < self.high).then(|| self.good.number + (self.high - self.good.number).div_ceil(2))
+        (self.low < self.high).then(|| self.low + (self.high - self.low).div_ceil(2))
     }
 
-    /// Nothing is there above what is [`found`](Self::found) and at or below the height `number`.
-    pub fn nothing(&mut self, number: u64) {
-        // What is good now stands for all up to there; only its height moves.
-        self.good.number = self.good.number.max(number);
+    /// Takes what [`look_below`](Self::look_below) led to: the highest block of the index at or below `height`, if
+    /// there is one. Returns it if the chain has to be asked for it.
+    pub fn looked(&mut self, height: u64, block: Option<BlockRef>) -> Option<BlockRef> {
+        let news = block.filter(|block| block.number > self.low);
+        if news.is_none() {
+            self.low = self.low.max(height);
+        }
+        news
     }
 
-    /// The index knows `block` there, and the chain has it or not.
-    pub fn answer(&mut self, block: BlockRef, on_chain: bool) {
-        if on_chain {
-            self.good = block;
-        } else {
-            self.high = self.high.min(block.number.saturating_sub(1));
+    /// The chain has a block that was [`looked`](Self::looked) for at or below `height`.
+    pub fn has(&mut self, height: u64, block: BlockRef) {
+        self.good = block;
+        self.low = self.low.max(height);
+    }
+
+    /// The chain does not have a block.
+    pub fn lacks(&mut self, block: BlockRef) {
+        self.high = self.high.min(block.number.saturating_sub(1));
+    }
+
+    /// The highest block found that both have.
+    pub fn found(&self) -> BlockRef {
+        self.good
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::btree_set, prelude::*};
+
+    use super::*;
+
+    fn hash(number: u64, fork: u64) -> B256 {
+        B256::left_padding_from(&[number.to_be_bytes(), fork.to_be_bytes()].concat())
+    }
+
+    /// A chain that shares its blocks with the index up to and including `shared`, and is `height` high.
+    fn on_chain(number: u64, shared: u64, height: u64) -> Option<B256> {
+        (number <= height).then(|| hash(number, u64::from(number > shared)))
+    }
+
+    fn search(blocks: &[u64], shared: u64, height: u64) -> (Step, usize) {
+        let blocks = blocks.iter().map(|&number| BlockRef { number, hash: hash(number, 0) }).collect();
+        let mut search = Search::new(blocks);
+        for asked in 0.. {
+            match search.step() {
+                Step::Ask(number) => search.answer(number, on_chain(number, shared, height)),
+                end => return (end, asked),
+            }
+        }
+        unreachable!()
+    }
+
+    #[test]
+    fn a_shallow_reorg_takes_a_few_questions_and_a_deep_one_not_many_more() {
+        let blocks: Vec<u64> = (1_000..1_256).collect();
+        assert!(matches!(search(&blocks, 1_254, 2_000), (Step::Ancestor(b), 2) if b.number == 1_254));
+        assert!(matches!(search(&blocks, 1_001, 2_000), (Step::Ancestor(b), asked) if b.number == 1_001 && asked < 20));
+        assert!(matches!(search(&blocks, 999, 2_000), (Step::TooDeep, asked) if asked < 12));
+    }
+
+    #[test]
+    fn no_reorg_is_found_with_one_question() {
+        assert!(matches!(search(&[5, 6, 7], 9, 9), (Step::Ancestor(b), 1) if b.number == 7));
+        assert_eq!(search(&[], 9, 9), (Step::TooDeep, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_gives_the_highest_shared_block(
+            blocks in btree_set(0u64..300, 0..80), shared in 0u64..300, height in 0u64..300,
+        ) {
+            let blocks: Vec<u64> = blocks.into_iter().collect();
+            let expected = blocks.iter().rfind(|n| **n <= shared.min(height));
+            match search(&blocks, shared, height).0 {
+                Step::Ancestor(found) => prop_assert_eq!(Some(&found.number), expected),
+                step => {
+                    prop_assert_eq!(step, Step::TooDeep);
+                    prop_assert_eq!(expected, None);
+                }
+            }
+        }
+
+        #[test]
+        fn below_the_window_too(anchors in btree_set(11u64..5_000, 0..60), shared in 10u64..6_000) {
+            let anchors: Vec<u64> = anchors.into_iter().collect();
+            let start = BlockRef { number: 10, hash: hash(10, 0) };
+            let mut search = DeepSearch::new(start, 5_000);
+            let mut asked = 0;
+            while let Some(height) = search.look_below() {
+                let anchor = anchors.iter().rfind(|n| **n <= height).map(|&n| BlockRef { number: n, hash: hash(n, 0) });
+                let Some(block) = search.looked(height, anchor) else { continue };
+                asked += 1;
+                if on_chain(block.number, shared, 9_999) == Some(block.hash) {
+                    search.has(height, block);
+                } else {
+                    search.lacks(block);
+                }
+            }
+            let expected = anchors.iter().rfind(|n| **n <= shared).copied().unwrap_or(10);
+            prop_assert_eq!(search.found().number, expected);
+            prop_assert!(asked <= 13);
         }
     }
 }

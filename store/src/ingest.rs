@@ -21,7 +21,7 @@ use write::Change;
 
 pub mod load;
 
-mod columns;
+pub(crate) mod columns;
 mod write;
 
 pub use load::{History, Touched, checkpoint};
@@ -121,6 +121,11 @@ impl Writer {
                 .ok_or(StoreError::NoIndex)?;
         let checkpoint = load::checkpoint_row(&row)?;
         Ok((Self { pool: pool.clone(), epoch: checkpoint.writer_epoch }, checkpoint))
+    }
+
+    /// The epoch in which this writer may write.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
     }
 
     /// Applies the blocks from the one after `parent` up to and including `head`. `heads` is what the chain says of
@@ -283,7 +288,8 @@ fn next(head: BlockRef) -> Result<i64, StoreError> {
 
 /// Forgets blocks that no reorg reaches, and changes that every gateway has read.
 async fn prune(db: &mut PgConnection, head: u64, finalized: u64, window: u64, seq: i64) -> Result<(), StoreError> {
-    let floor = (head.saturating_sub(window).min(finalized)).max(head.saturating_sub(window.saturating_mul(WINDOWS_KEPT)));
+    let floor =
+        (head.saturating_sub(window).min(finalized)).max(head.saturating_sub(window.saturating_mul(WINDOWS_KEPT)));
     sqlx::query("DELETE FROM block WHERE number < $1").bind(big("block number", floor)?).execute(&mut *db).await?;
     prune_changes(db, seq).await
 }

@@ -1,1 +1,249 @@
-//! Skeleton.
+//! What the gateway reads: the whole index once, then what changed.
+//!
+//! Every read is one transaction that sees one state of the database, so the rows and the checkpoint belong together.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::B256;
+use domain::{InstanceId, NamespaceId, ServiceKey};
+use sqlx::{
+    PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgListener, PgRow},
+};
+
+use crate::{
+    StoreError,
+    ingest::{
+        columns::Columns,
+        load::{checkpoint_row, instance_row, service_row},
+    },
+    rows::{Checkpoint, InstanceRow, NamespaceRow, ServiceRow},
+    schema::connect_read_only,
+};
+
+/// SQLSTATE of "undefined table": the indexer has not made the schema yet.
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// The channel that the writer rings after each commit.
+const CHANNEL: &str = "rollcall_changes";
+
+/// Rows per statement when everything is read: each stays well below the statement timeout.
+const PAGE: i64 = 10_000;
+
+/// The most changes that are read one by one; beyond, reading everything is cheaper.
+const MAX_CHANGES: i64 = 20_000;
+
+/// Reads the index. It never writes, and never migrates.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pool: PgPool,
+}
+
+/// What a read found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// Everything: replaces what the reader knows.
+    Snapshot(Snapshot),
+    /// What changed: goes on top of what the reader knows.
+    Delta(Delta),
+}
+
+/// The whole index at its checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What the rows are true at.
+    pub checkpoint: Checkpoint,
+    /// All claimed namespaces.
+    pub namespaces: Vec<NamespaceRow>,
+    /// All services.
+    pub services: Vec<ServiceRow>,
+    /// All instances, in whatever status.
+    pub instances: Vec<InstanceRow>,
+}
+
+/// The rows that changed since an earlier checkpoint, as they are now. Nothing was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// What the rows are true at.
+    pub checkpoint: Checkpoint,
+    /// Namespaces that changed.
+    pub namespaces: Vec<NamespaceRow>,
+    /// The services of the instances that changed.
+    pub services: Vec<ServiceRow>,
+    /// Instances that changed.
+    pub instances: Vec<InstanceRow>,
+}
+
+/// Checks that a URL can be one of a database, without connecting.
+///
+/// # Errors
+/// [`StoreError::Database`] with the reason.
+pub fn check_url(url: &str) -> Result<(), StoreError> {
+    url.parse::<PgConnectOptions>()?;
+    Ok(())
+}
+
+impl Reader {
+    /// Connects. Connections that break later are made anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Ok(Self { pool: connect_read_only(url).await? })
+    }
+
+    /// Reads what happened after `known`, the checkpoint of the read before; everything, if that cannot be told apart:
+    /// on a first read, when `changes` does not reach back that far, when the index is another one or has another
+    /// writer, and after a reorg, which alone removes rows.
+    ///
+    /// # Errors
+    /// [`StoreError::NoIndex`] if no indexer has worked on the database; [`StoreError::Database`],
+    /// [`StoreError::Corrupt`].
+    pub async fn read(&self, known: Option<&Checkpoint>) -> Result<Update, StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let checkpoint = checkpoint(&mut tx).await?;
+        let delta = match known {
+            Some(known) if continues(known, &checkpoint) => delta(&mut tx, known.change_seq, &checkpoint).await?,
+            _ => None,
+        };
+        let update = match delta {
+            Some(delta) => Update::Delta(delta),
+            None => Update::Snapshot(snapshot(&mut tx, checkpoint).await?),
+        };
+        tx.commit().await?;
+        Ok(update)
+    }
+
+    /// Listens for the writer's bell. A read replica cannot: poll there.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn listen(&self) -> Result<Doorbell, StoreError> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Doorbell { listener })
+    }
+}
+
+/// Rings when the writer has committed. It says nothing but "read again", and may miss a ring: poll as well.
+#[derive(Debug)]
+pub struct Doorbell {
+    listener: PgListener,
+}
+
+impl Doorbell {
+    /// Waits until it rings, or until the connection was lost and made anew. May be dropped while it waits.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if the connection was lost and cannot be made anew.
+    pub async fn ring(&mut self) -> Result<(), StoreError> {
+        self.listener.try_recv().await?;
+        // One read answers all rings that have come meanwhile.
+        while self.listener.next_buffered().is_some() {}
+        Ok(())
+    }
+}
+
+/// Whether the changes after `known` lead to `now`.
+fn continues(known: &Checkpoint, now: &Checkpoint) -> bool {
+    known.origin == now.origin
+        && known.writer_epoch == now.writer_epoch
+        && (known.change_seq..=known.change_seq.saturating_add(MAX_CHANGES)).contains(&now.change_seq)
+}
+
+async fn checkpoint(db: &mut PgConnection) -> Result<Checkpoint, StoreError> {
+    match sqlx::query("SELECT * FROM checkpoint").fetch_optional(db).await {
+        Ok(Some(row)) => checkpoint_row(&row),
+        Ok(None) => Err(StoreError::NoIndex),
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(UNDEFINED_TABLE) => Err(StoreError::NoIndex),
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn snapshot(db: &mut PgConnection, checkpoint: Checkpoint) -> Result<Snapshot, StoreError> {
+    let namespaces = sqlx::query("SELECT * FROM namespace").fetch_all(&mut *db).await?;
+    let namespaces = namespaces.iter().map(namespace_row).collect::<Result<_, _>>()?;
+    let services = sqlx::query("SELECT * FROM service").fetch_all(&mut *db).await?;
+    let services = services.iter().map(service_row).collect::<Result<_, _>>()?;
+    let mut instances: Vec<InstanceRow> = Vec::new();
+    loop {
+        let after: &[u8] = instances.last().map_or(&[], |row| row.id.0.as_slice());
+        let page = sqlx::query(
+            "SELECT * FROM instance JOIN live USING (instance_id)
+             WHERE instance_id > $1 ORDER BY instance_id LIMIT $2",
+        )
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *db)
+        .await?;
+        if page.is_empty() {
+            return Ok(Snapshot { checkpoint, namespaces, services, instances });
+        }
+        for row in &page {
+            instances.push(instance_row(row)?);
+        }
+    }
+}
+
+/// The rows that changed after `seq`, or nothing if changes are missing or a row is gone.
+async fn delta(db: &mut PgConnection, seq: i64, checkpoint: &Checkpoint) -> Result<Option<Delta>, StoreError> {
+    let mut delta =
+        Delta { checkpoint: checkpoint.clone(), namespaces: Vec::new(), services: Vec::new(), instances: Vec::new() };
+    if checkpoint.change_seq == seq {
+        return Ok(Some(delta));
+    }
+    let oldest: Option<i64> = sqlx::query_scalar("SELECT min(seq) FROM changes").fetch_one(&mut *db).await?;
+    if oldest.is_none_or(|oldest| oldest > seq + 1) {
+        return Ok(None);
+    }
+    let changes = sqlx::query("SELECT DISTINCT kind, subject FROM changes WHERE seq > $1 AND seq <= $2")
+        .bind(seq)
+        .bind(checkpoint.change_seq)
+        .fetch_all(&mut *db)
+        .await?;
+    let (mut namespaces, mut instances): (Vec<NamespaceId>, Vec<InstanceId>) = Default::default();
+    for row in &changes {
+        let columns = Columns { table: "changes", row };
+        let subject = columns.word("subject")?;
+        match columns.get("kind")? {
+            "instance" => instances.push(InstanceId(subject)),
+            "namespace" => namespaces.push(NamespaceId(subject)),
+            // A reorg, or whatever a later version of the indexer adds.
+            _ => return Ok(None),
+        }
+    }
+
+    let rows = sqlx::query("SELECT * FROM instance JOIN live USING (instance_id) WHERE instance_id = ANY($1)")
+        .bind(words(instances.iter().map(|id| &id.0)))
+        .fetch_all(&mut *db)
+        .await?;
+    delta.instances = rows.iter().map(instance_row).collect::<Result<_, _>>()?;
+    let services: BTreeSet<ServiceKey> = delta.instances.iter().map(|row| row.service).collect();
+    let rows = sqlx::query("SELECT * FROM service WHERE service_key = ANY($1)")
+        .bind(words(services.iter().map(|key| &key.0)))
+        .fetch_all(&mut *db)
+        .await?;
+    delta.services = rows.iter().map(service_row).collect::<Result<_, _>>()?;
+    let rows = sqlx::query("SELECT * FROM namespace WHERE namespace_id = ANY($1)")
+        .bind(words(namespaces.iter().map(|id| &id.0)))
+        .fetch_all(&mut *db)
+        .await?;
+    delta.namespaces = rows.iter().map(namespace_row).collect::<Result<_, _>>()?;
+    let whole = delta.instances.len() == instances.len()
+        && delta.services.len() == services.len()
+        && delta.namespaces.len() == namespaces.len();
+    Ok(whole.then_some(delta))
+}
+
+fn words<'a>(ids: impl Iterator<Item = &'a B256>) -> Vec<&'a [u8]> {
+    ids.map(B256::as_slice).collect()
+}
+
+fn namespace_row(row: &PgRow) -> Result<NamespaceRow, StoreError> {
+    let columns = Columns { table: "namespace", row };
+    Ok(NamespaceRow {
+        id: NamespaceId(columns.word("namespace_id")?),
+        label: columns.get("label")?,
+        owner: columns.address("owner")?,
+    })
+}

@@ -82,7 +82,10 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 /// [`StoreError::Database`], such as when the caller's own role may not create roles.
 pub async fn ensure_reader(pool: &PgPool, role: &str) -> Result<(), StoreError> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if role.is_empty() || role.len() > 63 || role.starts_with(|c: char| c.is_ascii_digit()) || !role.chars().all(allowed)
+    if role.is_empty()
+        || role.len() > 63
+        || role.starts_with(|c: char| c.is_ascii_digit())
+        || !role.chars().all(allowed)
     {
         return Err(StoreError::InvalidRole(domain::text::clip(role)));
     }

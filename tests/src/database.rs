@@ -7,6 +7,7 @@ use std::sync::{
 
 use anyhow::{Context, Result};
 use sqlx::{Connection, PgConnection};
+use store::schema;
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tools::{TestPostgres, Tools};
 
@@ -24,7 +25,7 @@ pub fn tools() -> Result<&'static Tools> {
     TOOLS.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-/// Makes an empty database on the server of this process; answers its URL.
+/// Makes a database on the server of this process; answers its URL.
 pub async fn create() -> Result<String> {
     let runtime = RUNTIME.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
     let server = SERVER
@@ -35,10 +36,17 @@ pub async fn create() -> Result<String> {
     create_on(&server.url("postgres")).await
 }
 
-/// Makes an empty database on a server, given the URL of one of its databases; answers the new one's URL.
+/// Makes a database on a server, given the URL of one of its databases; answers the new one's URL. Its schema is up to
+/// date and [`READER`] may read it, as an operator would set it up.
 pub async fn create_on(admin_url: &str) -> Result<String> {
-    let name = format!("e2e_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-    store::schema::ensure_database(admin_url, &name).await.context("creating a database")
+    let (server, _) = admin_url.rsplit_once('/').context("a database URL with a database")?;
+    let url = format!("{server}/e2e_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    schema::ensure_database(&url).await.context("creating a database")?;
+    let pool = schema::connect(&url).await?;
+    schema::migrate(&pool).await?;
+    schema::ensure_reader(&pool, READER).await?;
+    pool.close().await;
+    Ok(url)
 }
 
 /// The same database as the role that can only read.

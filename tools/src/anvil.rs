@@ -52,7 +52,8 @@ impl Default for AnvilConfig {
     }
 }
 
-/// A running Anvil on 127.0.0.1. Dropping it kills it; [`Anvil::stop`] lets it write its state.
+/// A running Anvil on 127.0.0.1. [`Anvil::stop`] lets it write its state and waits; dropping it stops it, and does not
+/// wait.
 pub struct Anvil {
     child: Supervised,
     port: u16,
@@ -71,25 +72,17 @@ impl Anvil {
             file.stop_leftover().await?;
         }
         // With a state to write it needs a moment; without one there is nothing to wait for.
-        let signal = if config.state.is_some() {
-            Signal::INT
-        } else {
-            Signal::KILL
-        };
+        let signal = if config.state.is_some() { Signal::INT } else { Signal::KILL };
         let guardian = Arc::new(Guardian::spawn(signal, None)?);
         let log = Log::open(config.log.as_deref())?;
         let mut child = Supervised::spawn("anvil", command(tools, &config), log, guardian, signal)?;
         if let Some(file) = &mut pid_file {
             file.record(child.pid(), tools.anvil())?;
         }
-        let port = child
-            .wait_ready(START_LIMIT, |log| listening_port(&log.head()))
-            .await?;
-        Ok(Anvil {
-            child,
-            port,
-            pid_file,
-        })
+        let pid = child.pid();
+        let port =
+            child.wait_ready(START_LIMIT, |log| listening_port(&log.head()).filter(|_| catches_interrupt(pid))).await?;
+        Ok(Anvil { child, port, pid_file })
     }
 
     /// The port it listens on.
@@ -167,6 +160,17 @@ fn command(tools: &Tools, config: &AnvilConfig) -> Command {
     command
 }
 
+/// It listens a moment before it handles signals; a stop in that moment would lose the state. Where there is no
+/// `/proc`, we take it for ready.
+fn catches_interrupt(pid: u32) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else {
+        return true;
+    };
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_none_or(|mask| mask >> (Signal::INT.as_raw() - 1) & 1 == 1)
+}
+
 /// From the line `Listening on 127.0.0.1:8545`, once it is whole.
 fn listening_port(log: &str) -> Option<u16> {
     let (_, rest) = log.split_once("Listening on 127.0.0.1:")?;
@@ -179,10 +183,7 @@ mod tests {
 
     #[test]
     fn port_is_read_from_a_whole_line_only() {
-        assert_eq!(
-            listening_port("x\nListening on 127.0.0.1:8545\n"),
-            Some(8545)
-        );
+        assert_eq!(listening_port("x\nListening on 127.0.0.1:8545\n"), Some(8545));
         assert_eq!(listening_port("x\nListening on 127.0.0.1:85"), None);
         assert_eq!(listening_port("x\n"), None);
     }

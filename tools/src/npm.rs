@@ -14,23 +14,12 @@ const OLDEST_NODE: u32 = 20;
 pub(crate) fn ci(dir: &Path) -> Result<(), Error> {
     check_node()?;
     // The platform's packages are optional dependencies: a user's `omit=optional` must not win.
-    let args = [
-        "ci",
-        "--include=optional",
-        "--no-audit",
-        "--no-fund",
-        "--no-progress",
-    ];
+    let args = ["ci", "--include=optional", "--no-audit", "--no-fund", "--no-progress"];
     let output = run("npm", &args, dir)?;
     if output.status.success() {
         return Ok(());
     }
-    Err(Error::Install {
-        dir: dir.into(),
-        command: "npm ci",
-        status: output.status,
-        output: text(&output),
-    })
+    Err(Error::Install { dir: dir.into(), command: "npm ci", status: output.status, output: text(&output) })
 }
 
 /// Makes the library symlinks of the PostgreSQL package, which npm archives cannot carry. Its own install script
@@ -41,12 +30,7 @@ pub(crate) fn hydrate(package: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let command = "node scripts/hydrate-symlinks.js";
-    Err(Error::Install {
-        dir: package.into(),
-        command,
-        status: output.status,
-        output: text(&output),
-    })
+    Err(Error::Install { dir: package.into(), command, status: output.status, output: text(&output) })
 }
 
 fn check_node() -> Result<(), Error> {
@@ -64,34 +48,19 @@ fn major(version: &str) -> Option<u32> {
 }
 
 fn run(program: &'static str, args: &[&str], dir: &Path) -> Result<Output, Error> {
-    Command::new(program)
-        .args(args)
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| {
-            if source.kind() == io::ErrorKind::NotFound {
-                Error::NodeMissing { program }
-            } else {
-                Error::Io {
-                    action: format!("run {program}"),
-                    source,
-                }
-            }
-        })
+    Command::new(program).args(args).current_dir(dir).stdin(Stdio::null()).output().map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            Error::NodeMissing { program }
+        } else {
+            Error::Io { action: format!("run {program}"), source }
+        }
+    })
 }
 
 /// Both streams, the end of them.
 fn text(output: &Output) -> String {
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(30)..].join("\n")
 }
 

@@ -33,26 +33,13 @@ impl PidFile {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
         }
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path);
+        let file = File::options().create(true).truncate(false).read(true).write(true).open(path);
         let file = file.map_err(Error::io("open", path))?;
         match file.try_lock() {
-            Ok(()) => Ok(PidFile {
-                file,
-                path: path.into(),
-            }),
+            Ok(()) => Ok(PidFile { file, path: path.into() }),
             Err(TryLockError::WouldBlock) => {
-                let pid = fs::read_to_string(path)
-                    .ok()
-                    .and_then(|text| text.lines().next()?.parse().ok());
-                Err(Error::InUse {
-                    path: path.into(),
-                    pid,
-                })
+                let pid = fs::read_to_string(path).ok().and_then(|text| text.lines().next()?.parse().ok());
+                Err(Error::InUse { path: path.into(), pid })
             }
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
         }
@@ -65,11 +52,7 @@ impl PidFile {
 
     /// Says what runs: a process whose command line holds `mark`.
     pub(crate) fn record(&mut self, pid: u32, mark: &Path) -> Result<(), Error> {
-        self.write(&format!(
-            "{}\n{pid}\n{}\n",
-            std::process::id(),
-            mark.display()
-        ))
+        self.write(&format!("{}\n{pid}\n{}\n", std::process::id(), mark.display()))
     }
 
     /// Stops the process that an earlier owner left running. `None`: there was none.
@@ -78,10 +61,7 @@ impl PidFile {
             return Ok(None);
         };
         let pid = leftover.pid.as_raw_nonzero().get().cast_unsigned();
-        leftover
-            .stop()
-            .await
-            .map_err(|source| Error::Leftover { pid, source })?;
+        leftover.stop().await.map_err(|source| Error::Leftover { pid, source })?;
         tracing::warn!(pid, file = %self.path.display(), "stopped a process that an earlier run had left");
         self.own()?;
         Ok(Some(pid))
@@ -89,10 +69,7 @@ impl PidFile {
 
     fn leftover(&mut self) -> Option<Leftover> {
         let mut text = String::new();
-        self.file
-            .rewind()
-            .and_then(|()| self.file.read_to_string(&mut text))
-            .ok()?;
+        self.file.rewind().and_then(|()| self.file.read_to_string(&mut text)).ok()?;
         let mut lines = text.lines().skip(1);
         let pid = Pid::from_raw(lines.next()?.parse().ok()?)?;
         let mark = lines.next().filter(|mark| !mark.is_empty())?.to_owned();
@@ -101,10 +78,7 @@ impl PidFile {
 
     fn write(&mut self, text: &str) -> Result<(), Error> {
         let file = &mut self.file;
-        let written = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(text.as_bytes()));
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         written.map_err(Error::io("write", &self.path))
     }
 }
@@ -132,9 +106,7 @@ impl Leftover {
         if self.alive() {
             kill_process(self.pid, Signal::KILL)?;
         }
-        time::timeout(STOP_LIMIT, self.gone())
-            .await
-            .map_err(|_| io::ErrorKind::TimedOut.into())
+        time::timeout(STOP_LIMIT, self.gone()).await.map_err(|_| io::ErrorKind::TimedOut.into())
     }
 
     async fn gone(&self) {
@@ -159,9 +131,7 @@ fn is_dead(pid: Pid) -> bool {
     let Ok(stat) = fs::read_to_string(folder.join("stat")) else {
         return true;
     };
-    let zombie = stat
-        .rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']));
+    let zombie = stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']));
     zombie && fs::read_dir(folder.join("task")).map_or(0, Iterator::count) <= 1
 }
 
@@ -170,16 +140,9 @@ fn command_line(pid: Pid) -> Option<String> {
     let pid = pid.as_raw_nonzero();
     let bytes = if cfg!(target_os = "linux") {
         let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        bytes
-            .into_iter()
-            .map(|byte| if byte == 0 { b' ' } else { byte })
-            .collect()
+        bytes.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect()
     } else {
-        std::process::Command::new("ps")
-            .args(["-o", "command=", "-p", &pid.to_string()])
-            .output()
-            .ok()?
-            .stdout
+        std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().ok()?.stdout
     };
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -11,13 +11,13 @@ pub(super) fn big(what: &'static str, value: u64) -> Result<i64, StoreError> {
 }
 
 /// Reads the columns of one row of a table, and says which one is wrong.
-pub(super) struct Columns<'r> {
-    pub(super) table: &'static str,
-    pub(super) row: &'r PgRow,
+pub(crate) struct Columns<'r> {
+    pub(crate) table: &'static str,
+    pub(crate) row: &'r PgRow,
 }
 
 impl<'r> Columns<'r> {
-    pub(super) fn get<T: Decode<'r, Postgres> + Type<Postgres>>(&self, name: &'static str) -> Result<T, StoreError> {
+    pub(crate) fn get<T: Decode<'r, Postgres> + Type<Postgres>>(&self, name: &'static str) -> Result<T, StoreError> {
         Ok(self.row.try_get(name)?)
     }
 
@@ -27,7 +27,7 @@ impl<'r> Columns<'r> {
         T::try_from(n).map_err(|_| self.corrupt(format!("{name} is {n}")))
     }
 
-    pub(super) fn word(&self, name: &'static str) -> Result<B256, StoreError> {
+    pub(crate) fn word(&self, name: &'static str) -> Result<B256, StoreError> {
         let bytes: &[u8] = self.get(name)?;
         B256::try_from(bytes).map_err(|_| self.corrupt(format!("{name} has {} bytes, not 32", bytes.len())))
     }
@@ -39,7 +39,7 @@ impl<'r> Columns<'r> {
         }
     }
 
-    pub(super) fn address(&self, name: &'static str) -> Result<Address, StoreError> {
+    pub(crate) fn address(&self, name: &'static str) -> Result<Address, StoreError> {
         let bytes: &[u8] = self.get(name)?;
         Address::try_from(bytes).map_err(|_| self.corrupt(format!("{name} has {} bytes, not 20", bytes.len())))
     }

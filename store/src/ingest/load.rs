@@ -211,7 +211,7 @@ fn block_ref(columns: &Columns<'_>, number: &'static str, hash: &'static str) ->
     Ok(BlockRef { number: columns.number(number)?, hash: columns.word(hash)? })
 }
 
-pub(super) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
+pub(crate) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
     let c = Columns { table: "checkpoint", row };
     let next: u64 = c.number("next_block")?;
     let head = next.checked_sub(1).ok_or_else(|| c.corrupt("next_block is 0".into()))?;
@@ -252,7 +252,7 @@ fn lease(c: &Columns<'_>) -> Result<Lease, StoreError> {
     })
 }
 
-fn instance_row(row: &PgRow) -> Result<InstanceRow, StoreError> {
+pub(crate) fn instance_row(row: &PgRow) -> Result<InstanceRow, StoreError> {
     let c = Columns { table: "instance", row };
     Ok(InstanceRow {
         id: InstanceId(c.word("instance_id")?),
@@ -269,7 +269,7 @@ fn instance_row(row: &PgRow) -> Result<InstanceRow, StoreError> {
     })
 }
 
-fn service_row(row: &PgRow) -> Result<ServiceRow, StoreError> {
+pub(crate) fn service_row(row: &PgRow) -> Result<ServiceRow, StoreError> {
     let c = Columns { table: "service", row };
     Ok(ServiceRow {
         key: ServiceKey(c.word("service_key")?),

@@ -13,11 +13,7 @@ use tokio::process::Command;
 use crate::{Error, Tools};
 
 /// The user `nobody`.
-const NOBODY: u32 = if cfg!(target_os = "macos") {
-    u32::MAX - 1
-} else {
-    65534
-};
+const NOBODY: u32 = if cfg!(target_os = "macos") { u32::MAX - 1 } else { 65534 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
@@ -34,13 +30,7 @@ impl Identity {
     /// given to that user.
     pub(crate) async fn for_new(tools: &Tools, folder: &Path) -> Result<Identity, Error> {
         let ways = if geteuid().is_root() {
-            vec![
-                Identity::User {
-                    uid: NOBODY,
-                    gid: NOBODY,
-                },
-                Identity::Namespace,
-            ]
+            vec![Identity::User { uid: NOBODY, gid: NOBODY }, Identity::Namespace]
         } else {
             own().await
         };
@@ -52,10 +42,7 @@ impl Identity {
         let owner = folder.metadata().map_err(Error::io("look at", folder))?;
         let ways = match (geteuid().is_root(), owner.uid()) {
             (true, 0) => vec![Identity::Namespace],
-            (true, uid) => vec![Identity::User {
-                uid,
-                gid: owner.gid(),
-            }],
+            (true, uid) => vec![Identity::User { uid, gid: owner.gid() }],
             (false, _) => own().await,
         };
         Identity::first(&ways, tools, folder).await
@@ -73,10 +60,7 @@ impl Identity {
             Identity::Namespace => {
                 command = Command::new("unshare");
                 command.arg("--user");
-                command.args([
-                    format!("--map-user={NOBODY}"),
-                    format!("--map-group={NOBODY}"),
-                ]);
+                command.args([format!("--map-user={NOBODY}"), format!("--map-group={NOBODY}")]);
                 command.arg(program);
             }
         }
@@ -99,9 +83,7 @@ impl Identity {
                 Err(error) => tried.push(format!("- {}: {error}", way.words())),
             }
         }
-        Err(Error::NoIdentity {
-            tried: tried.join("\n"),
-        })
+        Err(Error::NoIdentity { tried: tried.join("\n") })
     }
 
     /// Whether this user reaches both the programs and the folder; gives it the folder before.
@@ -113,28 +95,17 @@ impl Identity {
             Identity::Own | Identity::Namespace => {}
         }
         let mut command = self.command(&tools.postgres_bin().join("initdb"));
-        let output = command
-            .arg("--version")
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .output()
-            .await?;
+        let output = command.arg("--version").current_dir(folder).stdin(Stdio::null()).output().await?;
         if output.status.success() {
             return Ok(());
         }
-        Err(io::Error::other(
-            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        ))
+        Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 }
 
 /// The ways of a normal user: directly, unless its number has no name.
 async fn own() -> Vec<Identity> {
-    let name = Command::new("id")
-        .arg("-un")
-        .stdin(Stdio::null())
-        .output()
-        .await;
+    let name = Command::new("id").arg("-un").stdin(Stdio::null()).output().await;
     match name {
         Ok(output) if !output.status.success() => vec![Identity::Namespace],
         _ => vec![Identity::Own],

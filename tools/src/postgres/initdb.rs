@@ -36,38 +36,18 @@ pub(super) async fn ensure(
     if staging.exists() {
         fs::remove_dir_all(&staging).map_err(Error::io("remove", &staging))?;
     }
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&staging)
-        .map_err(Error::io("create", &staging))?;
+    fs::DirBuilder::new().mode(0o700).create(&staging).map_err(Error::io("create", &staging))?;
     let identity = Identity::for_new(tools, &staging).await?;
 
     let mut command = identity.command(&tools.postgres_bin().join("initdb"));
-    let locale = if cfg!(target_os = "macos") {
-        "C"
-    } else {
-        "C.UTF-8"
-    };
-    command.arg(format!("--locale={locale}")).args([
-        "--encoding=UTF8",
-        "--auth=trust",
-        "--no-instructions",
-    ]);
-    command
-        .arg(format!("--username={USER}"))
-        .arg("-D")
-        .arg(&staging);
+    let locale = if cfg!(target_os = "macos") { "C" } else { "C.UTF-8" };
+    command.arg(format!("--locale={locale}")).args(["--encoding=UTF8", "--auth=trust", "--no-instructions"]);
+    command.arg(format!("--username={USER}")).arg("-D").arg(&staging);
     if !fsync {
         command.arg("--no-sync");
     }
     command.env("TZ", "UTC").current_dir(&staging);
-    let child = Supervised::spawn(
-        "initdb",
-        command,
-        Log::open(None)?,
-        Arc::clone(guardian),
-        Signal::KILL,
-    )?;
+    let child = Supervised::spawn("initdb", command, Log::open(None)?, Arc::clone(guardian), Signal::KILL)?;
     child.succeed(LIMIT).await?;
     fs::rename(&staging, data).map_err(Error::io("rename the new data folder to", data))?;
     Ok(identity)

@@ -14,9 +14,7 @@ use super::{
     identity::Identity,
     initdb::{self, USER, beside},
 };
-use crate::{
-    Error, Tools, child::Supervised, free_port, guardian::Guardian, log::Log, pid_file::PidFile,
-};
+use crate::{Error, Tools, child::Supervised, free_port, guardian::Guardian, log::Log, pid_file::PidFile};
 
 const NAME: &str = "PostgreSQL";
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -42,13 +40,7 @@ pub struct PostgresConfig {
 impl PostgresConfig {
     /// Durable, on a free port, without a log.
     pub fn new(data_dir: impl Into<PathBuf>) -> PostgresConfig {
-        PostgresConfig {
-            data_dir: data_dir.into(),
-            port: None,
-            fsync: true,
-            log: None,
-            settings: Vec::new(),
-        }
+        PostgresConfig { data_dir: data_dir.into(), port: None, fsync: true, log: None, settings: Vec::new() }
     }
 }
 
@@ -87,11 +79,7 @@ impl Postgres {
         loop {
             match launch(tools, &config, identity, &guardian, &mut pid_file).await {
                 Ok((child, port)) => {
-                    return Ok(Postgres {
-                        child,
-                        port,
-                        pid_file,
-                    });
+                    return Ok(Postgres { child, port, pid_file });
                 }
                 Err(Error::Died { log, .. }) if attempt < ATTEMPTS && passes(&log, &config) => {
                     attempt += 1;
@@ -145,19 +133,12 @@ impl Postgres {
 }
 
 pub(super) fn url(port: u16, database: &str) -> String {
-    format!(
-        "postgres://{USER}@{}:{port}/{database}",
-        Ipv4Addr::LOCALHOST
-    )
+    format!("postgres://{USER}@{}:{port}/{database}", Ipv4Addr::LOCALHOST)
 }
 
 /// What stops it when nobody waits: an orderly end for data that is to last, else at once.
 pub(super) fn signal(config: &PostgresConfig) -> Signal {
-    if config.fsync {
-        Signal::INT
-    } else {
-        Signal::QUIT
-    }
+    if config.fsync { Signal::INT } else { Signal::QUIT }
 }
 
 async fn launch(
@@ -169,30 +150,12 @@ async fn launch(
 ) -> Result<(Supervised, u16), Error> {
     let port = config.port.map_or_else(free_port, Ok)?;
     let mut command = identity.command(&tools.postgres_bin().join("postgres"));
-    command
-        .arg("-D")
-        .arg(&config.data_dir)
-        .args(["-p", &port.to_string()]);
-    let mut settings = vec![
-        "listen_addresses=127.0.0.1".to_owned(),
-        "unix_socket_directories=".to_owned(),
-    ];
+    command.arg("-D").arg(&config.data_dir).args(["-p", &port.to_string()]);
+    let mut settings = vec!["listen_addresses=127.0.0.1".to_owned(), "unix_socket_directories=".to_owned()];
     if !config.fsync {
-        settings.extend(
-            [
-                "fsync=off",
-                "synchronous_commit=off",
-                "full_page_writes=off",
-            ]
-            .map(String::from),
-        );
+        settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(String::from));
     }
-    settings.extend(
-        config
-            .settings
-            .iter()
-            .map(|(name, value)| format!("{name}={value}")),
-    );
+    settings.extend(config.settings.iter().map(|(name, value)| format!("{name}={value}")));
     for setting in settings {
         command.args(["-c", &setting]);
     }
@@ -203,20 +166,14 @@ async fn launch(
     let pid = child.pid();
     pid_file.record(pid, &config.data_dir)?;
     let status = config.data_dir.join("postmaster.pid");
-    child
-        .wait_ready(START_LIMIT, |_| {
-            is_ready(&fs::read_to_string(&status).ok()?, pid).then_some(())
-        })
-        .await?;
+    child.wait_ready(START_LIMIT, |_| is_ready(&fs::read_to_string(&status).ok()?, pid).then_some(())).await?;
     Ok((child, port))
 }
 
 /// `postmaster.pid`: its pid in line 1, `ready` in line 8.
 fn is_ready(status: &str, pid: u32) -> bool {
     let mut lines = status.lines();
-    lines
-        .next()
-        .is_some_and(|line| line.trim() == pid.to_string())
+    lines.next().is_some_and(|line| line.trim() == pid.to_string())
         && lines.nth(6).is_some_and(|line| line.trim() == "ready")
 }
 
@@ -233,10 +190,7 @@ fn canonical(path: &Path) -> Result<PathBuf, Error> {
         return Err(Error::NotADataFolder { path });
     };
     fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    Ok(parent
-        .canonicalize()
-        .map_err(Error::io("resolve", parent))?
-        .join(name))
+    Ok(parent.canonicalize().map_err(Error::io("resolve", parent))?.join(name))
 }
 
 #[cfg(test)]

@@ -21,9 +21,7 @@ impl TestPostgres {
     /// # Errors
     /// As [`Postgres::start`].
     pub async fn start(tools: &Tools) -> Result<TestPostgres, Error> {
-        let folder = tempfile::Builder::new()
-            .prefix("rollcall-postgres-")
-            .tempdir();
+        let folder = tempfile::Builder::new().prefix("rollcall-postgres-").tempdir();
         let folder = folder.map_err(Error::io("create a folder in", std::env::temp_dir()))?;
         // The server may run as another user, who has to get through to its data.
         let open = fs::Permissions::from_mode(0o711);
@@ -37,25 +35,14 @@ impl TestPostgres {
         ];
         let config = PostgresConfig {
             fsync: false,
-            settings: settings
-                .map(|(name, value)| (name.into(), value.into()))
-                .into(),
+            settings: settings.map(|(name, value)| (name.into(), value.into())).into(),
             ..PostgresConfig::new(folder.path().join("data"))
         };
-        let guardian = Arc::new(Guardian::spawn(
-            server::signal(&config),
-            Some(folder.path()),
-        )?);
+        let guardian = Arc::new(Guardian::spawn(server::signal(&config), Some(folder.path()))?);
         // From here the guardian removes it, after the server has ended.
         let _ = folder.keep();
         let server = Postgres::start_guarded(tools, config.clone(), Arc::clone(&guardian)).await?;
-        Ok(TestPostgres {
-            tools: tools.clone(),
-            config,
-            port: server.port(),
-            server: Some(server),
-            guardian,
-        })
+        Ok(TestPostgres { tools: tools.clone(), config, port: server.port(), server: Some(server), guardian })
     }
 
     /// The port it listens on; the same after [`TestPostgres::start_server`].
@@ -85,13 +72,8 @@ impl TestPostgres {
     /// As [`Postgres::start`].
     pub async fn start_server(&mut self) -> Result<(), Error> {
         if self.server.is_none() {
-            let config = PostgresConfig {
-                port: Some(self.port),
-                ..self.config.clone()
-            };
-            self.server = Some(
-                Postgres::start_guarded(&self.tools, config, Arc::clone(&self.guardian)).await?,
-            );
+            let config = PostgresConfig { port: Some(self.port), ..self.config.clone() };
+            self.server = Some(Postgres::start_guarded(&self.tools, config, Arc::clone(&self.guardian)).await?);
         }
         Ok(())
     }

@@ -14,13 +14,7 @@ use tools::{Anvil, AnvilConfig, Postgres, PostgresConfig, TestPostgres, Tools};
 /// The command that runs `name` of this file in a process of its own.
 pub fn command(name: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        &format!("helper::{name}"),
-        "--ignored",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
+    command.args(["--exact", &format!("helper::{name}"), "--ignored", "--nocapture", "--test-threads=1"]);
     command
 }
 
@@ -34,20 +28,11 @@ pub struct Owner {
 impl Owner {
     pub fn start(name: &str, folder: &std::path::Path) -> Owner {
         let mut command = command(name);
-        command
-            .env("HELPER_FOLDER", folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        command.env("HELPER_FOLDER", folder).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let said = lines
-            .map(Result::unwrap)
-            .find_map(|line| Some(line.split_once("ready ")?.1.to_owned()))
-            .unwrap();
-        Owner {
-            process,
-            said: said.split(' ').map(str::to_owned).collect(),
-        }
+        let said = lines.map(Result::unwrap).find_map(|line| Some(line.split_once("ready ")?.1.to_owned())).unwrap();
+        Owner { process, said: said.split(' ').map(str::to_owned).collect() }
     }
 
     pub fn port(&self) -> u16 {
@@ -68,17 +53,11 @@ impl Owner {
         let guardians: Vec<i32> = std::fs::read_dir(format!("/proc/{id}/task"))
             .unwrap()
             .flat_map(|task| {
-                let children =
-                    std::fs::read_to_string(task.unwrap().path().join("children")).unwrap();
-                children
-                    .split_whitespace()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
+                let children = std::fs::read_to_string(task.unwrap().path().join("children")).unwrap();
+                children.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
             })
             .filter(|pid| {
-                std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
-                    .unwrap()
-                    .contains("rollcall-guardian")
+                std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap().contains("rollcall-guardian")
             })
             .map(|pid| pid.parse().unwrap())
             .collect();
@@ -98,9 +77,7 @@ pub async fn until(mut condition: impl FnMut() -> bool) {
             ticks.tick().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), poll)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), poll).await.unwrap();
 }
 
 fn folder() -> PathBuf {
@@ -123,13 +100,8 @@ fn install() {
 #[tokio::test]
 #[ignore = "a process for other tests"]
 async fn own_anvil() {
-    let config = AnvilConfig {
-        pid_file: Some(folder().join("anvil.pid")),
-        ..Default::default()
-    };
-    let anvil = Anvil::spawn(&Tools::ensure().unwrap(), config)
-        .await
-        .unwrap();
+    let config = AnvilConfig { pid_file: Some(folder().join("anvil.pid")), ..Default::default() };
+    let anvil = Anvil::spawn(&Tools::ensure().unwrap(), config).await.unwrap();
     println!("\nready {}", anvil.port());
     wait_to_be_killed();
 }
@@ -137,13 +109,8 @@ async fn own_anvil() {
 #[tokio::test]
 #[ignore = "a process for other tests"]
 async fn own_postgres() {
-    let config = PostgresConfig {
-        fsync: false,
-        ..PostgresConfig::new(folder().join("postgres"))
-    };
-    let postgres = Postgres::start(&Tools::ensure().unwrap(), config)
-        .await
-        .unwrap();
+    let config = PostgresConfig { fsync: false, ..PostgresConfig::new(folder().join("postgres")) };
+    let postgres = Postgres::start(&Tools::ensure().unwrap(), config).await.unwrap();
     println!("\nready {}", postgres.port());
     wait_to_be_killed();
 }
@@ -152,14 +119,6 @@ async fn own_postgres() {
 #[ignore = "a process for other tests"]
 async fn own_test_postgres() {
     // As a static would: never dropped.
-    let postgres = std::mem::ManuallyDrop::new(
-        TestPostgres::start(&Tools::ensure().unwrap())
-            .await
-            .unwrap(),
-    );
-    println!(
-        "\nready {} {}",
-        postgres.port(),
-        super::wire::query(postgres.port(), "SHOW data_directory")
-    );
+    let postgres = std::mem::ManuallyDrop::new(TestPostgres::start(&Tools::ensure().unwrap()).await.unwrap());
+    println!("\nready {} {}", postgres.port(), super::wire::query(postgres.port(), "SHOW data_directory"));
 }

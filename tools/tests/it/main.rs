@@ -1,8 +1,5 @@
 //! The real programs, installed, started, killed and left over. One module per behaviour.
-#![expect(
-    clippy::unwrap_used,
-    reason = "these are tests, with functions of their own"
-)]
+#![expect(clippy::unwrap_used, reason = "these are tests, with functions of their own")]
 
 mod anvil;
 mod helper;

@@ -19,25 +19,16 @@ fn folder(mode: u32) -> TempDir {
 }
 
 fn config(folder: &Path) -> PostgresConfig {
-    PostgresConfig {
-        fsync: false,
-        ..PostgresConfig::new(folder.join("run/postgres"))
-    }
+    PostgresConfig { fsync: false, ..PostgresConfig::new(folder.join("run/postgres")) }
 }
 
 /// Start, write, end, start, read.
 async fn keeps_its_data(folder: &Path, crash: bool) {
     let tools = Tools::ensure().unwrap();
     // Without sync a kill may lose what was committed last.
-    let config = PostgresConfig {
-        fsync: crash,
-        ..config(folder)
-    };
+    let config = PostgresConfig { fsync: crash, ..config(folder) };
     let postgres = Postgres::start(&tools, config.clone()).await.unwrap();
-    assert_eq!(
-        postgres.url("x"),
-        format!("postgres://rollcall@127.0.0.1:{}/x", postgres.port())
-    );
+    assert_eq!(postgres.url("x"), format!("postgres://rollcall@127.0.0.1:{}/x", postgres.port()));
     query(postgres.port(), "CREATE TABLE t AS SELECT 'kept' AS word");
     let port = postgres.port();
     if crash {
@@ -73,25 +64,15 @@ async fn settings_and_encoding_are_what_was_asked() {
     let folder = folder(0o755);
     let log = folder.path().join("postgres.log");
     let settings = vec![("max_connections".into(), "7".into())];
-    let config = PostgresConfig {
-        settings,
-        log: Some(log.clone()),
-        ..config(folder.path())
-    };
-    let postgres = Postgres::start(&Tools::ensure().unwrap(), config)
-        .await
-        .unwrap();
+    let config = PostgresConfig { settings, log: Some(log.clone()), ..config(folder.path()) };
+    let postgres = Postgres::start(&Tools::ensure().unwrap(), config).await.unwrap();
     let ask = |sql| query(postgres.port(), sql);
     assert_eq!(ask("SHOW max_connections"), "7");
     assert_eq!(ask("SHOW server_encoding"), "UTF8");
     assert_eq!(ask("SHOW timezone"), "UTC");
     assert_eq!(ask("SHOW fsync"), "off");
     assert_eq!(ask("SHOW unix_socket_directories"), "");
-    assert!(
-        fs::read_to_string(log)
-            .unwrap()
-            .contains("ready to accept connections")
-    );
+    assert!(fs::read_to_string(log).unwrap().contains("ready to accept connections"));
     postgres.stop().await.unwrap();
 }
 
@@ -101,12 +82,7 @@ async fn a_half_made_data_folder_is_made_anew_and_a_foreign_one_is_refused() {
     let folder = folder(0o755);
     let half = folder.path().join("run/postgres.init");
     fs::create_dir_all(half.join("base")).unwrap();
-    Postgres::start(&tools, config(folder.path()))
-        .await
-        .unwrap()
-        .stop()
-        .await
-        .unwrap();
+    Postgres::start(&tools, config(folder.path())).await.unwrap().stop().await.unwrap();
     assert!(!half.exists());
 
     let foreign = folder.path().join("foreign");
@@ -122,17 +98,8 @@ async fn a_taken_port_is_an_error_that_says_so() {
     let folder = folder(0o755);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = Some(taken.local_addr().unwrap().port());
-    let refused = Postgres::start(
-        &Tools::ensure().unwrap(),
-        PostgresConfig {
-            port,
-            ..config(folder.path())
-        },
-    )
-    .await;
-    let Err(Error::Died { log, .. }) = refused else {
-        panic!("two on one port")
-    };
+    let refused = Postgres::start(&Tools::ensure().unwrap(), PostgresConfig { port, ..config(folder.path()) }).await;
+    let Err(Error::Died { log, .. }) = refused else { panic!("two on one port") };
     assert!(log.contains("Address already in use"), "{log}");
 }
 
@@ -141,10 +108,7 @@ async fn a_taken_port_is_an_error_that_says_so() {
 async fn a_leftover_is_stopped_and_a_living_owner_is_respected() {
     let tools = Tools::ensure().unwrap();
     let folder = folder(0o755);
-    let config = PostgresConfig {
-        fsync: false,
-        ..PostgresConfig::new(folder.path().join("postgres"))
-    };
+    let config = PostgresConfig { fsync: false, ..PostgresConfig::new(folder.path().join("postgres")) };
     let owner = Owner::start("own_postgres", folder.path());
     let port = owner.port();
     query(port, "CREATE TABLE t AS SELECT 'kept' AS word");
@@ -171,9 +135,7 @@ async fn it_goes_with_an_owner_that_is_killed() {
 
 #[tokio::test]
 async fn the_test_server_comes_back_on_its_port_and_leaves_nothing() {
-    let mut postgres = TestPostgres::start(&Tools::ensure().unwrap())
-        .await
-        .unwrap();
+    let mut postgres = TestPostgres::start(&Tools::ensure().unwrap()).await.unwrap();
     let port = postgres.port();
     let data = PathBuf::from(query(port, "SHOW data_directory"));
     query(port, "CREATE TABLE t AS SELECT 'kept' AS word");

@@ -5,9 +5,7 @@ fn a_folder_has_one_owner_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(".rollcall");
     let first = RunDir::open(&path).unwrap();
-    let Err(Error::InUse { pid, .. }) = RunDir::open(&path) else {
-        panic!("two owners")
-    };
+    let Err(Error::InUse { pid, .. }) = RunDir::open(&path) else { panic!("two owners") };
     assert_eq!(pid, Some(std::process::id()));
     drop(first);
     RunDir::open(&path).unwrap();
@@ -22,10 +20,7 @@ async fn leftovers_in_the_folder_are_stopped_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let run = RunDir::open(folder.path()).unwrap();
     assert_eq!(run.pid_file("anvil"), folder.path().join("anvil.pid"));
-    let (anvil, postgres) = (
-        Owner::start("own_anvil", run.path()),
-        Owner::start("own_postgres", run.path()),
-    );
+    let (anvil, postgres) = (Owner::start("own_anvil", run.path()), Owner::start("own_postgres", run.path()));
     let ports = [anvil.port(), postgres.port()];
     assert!(run.stop_leftovers().await.unwrap().is_empty());
 
@@ -34,10 +29,7 @@ async fn leftovers_in_the_folder_are_stopped_and_named() {
     assert!(ports.into_iter().all(listens));
     let mut stopped = run.stop_leftovers().await.unwrap();
     stopped.sort();
-    assert!(
-        stopped[0].starts_with("anvil (process ") && stopped[1].starts_with("postgres (process "),
-        "{stopped:?}"
-    );
+    assert!(stopped[0].starts_with("anvil (process ") && stopped[1].starts_with("postgres (process "), "{stopped:?}");
     assert!(!ports.into_iter().any(listens));
 }
 
@@ -52,9 +44,7 @@ fn a_folder_is_free_at_once_while_other_threads_start_processes() {
                 std::process::Command::new("true").status().unwrap();
             }
         });
-        let busy = (0..3000)
-            .filter(|_| RunDir::open(folder.path()).is_err())
-            .count();
+        let busy = (0..3000).filter(|_| RunDir::open(folder.path()).is_err()).count();
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         spawner.join().unwrap();
         assert_eq!(busy, 0);

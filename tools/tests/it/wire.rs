@@ -24,15 +24,11 @@ pub fn rpc(port: u16, method: &str) -> String {
 pub fn query(port: u16, sql: &str) -> String {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     let start = b"\0\x03\0\0user\0rollcall\0database\0postgres\0\0";
-    stream
-        .write_all(&u32::try_from(start.len() + 4).unwrap().to_be_bytes())
-        .unwrap();
+    stream.write_all(&u32::try_from(start.len() + 4).unwrap().to_be_bytes()).unwrap();
     stream.write_all(start).unwrap();
     read_until_ready(&mut stream);
     stream.write_all(b"Q").unwrap();
-    stream
-        .write_all(&u32::try_from(sql.len() + 5).unwrap().to_be_bytes())
-        .unwrap();
+    stream.write_all(&u32::try_from(sql.len() + 5).unwrap().to_be_bytes()).unwrap();
     stream.write_all(sql.as_bytes()).unwrap();
     stream.write_all(b"\0").unwrap();
     read_until_ready(&mut stream)

@@ -1,0 +1,156 @@
+//! All routes, and what surrounds them.
+
+use std::any::Any;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, OriginalUri, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use domain::text::clip;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{Any as AnyOrigin, CorsLayer},
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AppState, answer,
+    error::{Error, Kind},
+    routes,
+};
+
+/// The largest body that a request may have, in bytes.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Rollcall gateway",
+        description = "Service discovery whose catalogue no single party can forge. Every answer names the block that \
+                       it is true at, the chain time that leases were compared with, and the mode: `normal`; \
+                       `preserved` when the chain or the indexer stands still, and nobody expires; `stale` when the \
+                       gateway cannot read the index and serves what it knows. Errors are problems as RFC 9457 has \
+                       them.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "discovery", description = "Who serves what, now"),
+        (name = "open discovery", description = "The open discovery API"),
+        (name = "operations", description = "For those who run a gateway"),
+    ),
+)]
+struct Document;
+
+/// The contract of the API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
+/// All routes over what `state` knows.
+pub fn app(state: AppState) -> Router {
+    let (router, document) = documented().split_for_parts();
+    router
+        .merge(routes::docs::router(&document))
+        .fallback(no_such_route)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(only_problems))
+        .layer(from_fn_with_state(state.clone(), observe))
+        .layer(cors())
+        .layer(from_fn(harden))
+        .with_state(state)
+}
+
+fn documented() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(routes::services::list))
+        .routes(routes!(routes::instances::list))
+        .routes(routes!(routes::instance::get))
+        .routes(routes!(routes::discovery::discover))
+        .routes(routes!(routes::health::health))
+        .routes(routes!(routes::probes::livez))
+        .routes(routes!(routes::probes::readyz))
+        .routes(routes!(routes::probes::metrics))
+}
+
+/// Any page may read; none may send anything but reads.
+fn cors() -> CorsLayer {
+    CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]).expose_headers([
+        answer::BLOCK,
+        answer::HEAD_AGE,
+        answer::MODE,
+    ])
+}
+
+async fn no_such_route(OriginalUri(uri): OriginalUri) -> Error {
+    Error::new(Kind::UnknownRoute, format!("there is nothing at {:?}; /docs lists what there is", clip(uri.path())))
+}
+
+/// Whatever fails in a layer that knows no problems becomes one here; headers such as `Allow` stay.
+async fn only_problems(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), clip(request.uri().path()));
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/"));
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (kind, detail) = match status {
+        StatusCode::NOT_FOUND => (Kind::UnknownRoute, format!("there is nothing at {path:?}")),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (Kind::MethodNotAllowed, format!("{path:?} has no method {:?}", clip(method.as_str())))
+        }
+        status if status.is_client_error() => (Kind::BadRequest, format!("{path:?} cannot be read: {status}")),
+        _ => (Kind::Internal, "the log of the gateway tells more".to_owned()),
+    };
+    let mut problem = Error::new(kind, detail).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        problem.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    problem
+}
+
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+    tracing::error!(panic = ?text.unwrap_or_default(), "a request made the gateway panic");
+    Error::new(Kind::Internal, "the log of the gateway tells more").into_response()
+}
+
+/// Counts requests by route template.
+async fn observe(State(state): State<AppState>, route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let method = known_method(request.method());
+    let route = route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned());
+    let began = state.clock().monotonic();
+    let response = next.run(request).await;
+    let took = state.clock().monotonic().saturating_sub(began);
+    let status = response.status().as_u16();
+    tracing::debug!(%method, %route, status, ?took, "answered");
+    state.telemetry().request(route, method, status, took);
+    response
+}
+
+/// A method as a label: strangers may send any word.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Nobody guesses types, and nothing runs as a page but what says so itself.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(nothing);
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

@@ -1,0 +1,166 @@
+//! Problems, as the routes answer them, and what keeps a gateway from running.
+
+use std::{io, net::SocketAddr};
+
+use api::{Problem, problem::TYPE_PREFIX};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::text::clip;
+
+use crate::{answer::registry_headers, freshness::At};
+
+/// What keeps a gateway from running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GatewayError {
+    /// Somebody else listens there.
+    #[error("{0} is taken by another program: stop it, or give the gateway another address to listen on")]
+    Taken(SocketAddr),
+    /// The system does not let us listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The database URL is none.
+    #[error("the database URL cannot be read: {0}; it must look like postgres://user:password@host:5432/rollcall")]
+    DatabaseUrl(store::StoreError),
+    /// A bug: the feed or the server ended by itself.
+    #[error("the gateway's {0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+/// The kinds of problem. docs/errors.md explains each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    BadRequest,
+    BadParameter,
+    UnknownParameter,
+    BadBody,
+    UnknownRoute,
+    UnknownService,
+    UnknownInstance,
+    MethodNotAllowed,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    Internal,
+    NotReady,
+    Timeout,
+}
+
+impl Kind {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 13] = [
+        Self::BadRequest,
+        Self::BadParameter,
+        Self::UnknownParameter,
+        Self::BadBody,
+        Self::UnknownRoute,
+        Self::UnknownService,
+        Self::UnknownInstance,
+        Self::MethodNotAllowed,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Internal,
+        Self::NotReady,
+        Self::Timeout,
+    ];
+
+    /// The word in `type`, the title, the status.
+    pub(crate) fn parts(self) -> (&'static str, &'static str, StatusCode) {
+        match self {
+            Self::BadRequest => ("bad-request", "The request cannot be read", StatusCode::BAD_REQUEST),
+            Self::BadParameter => ("bad-parameter", "A parameter is not valid", StatusCode::BAD_REQUEST),
+            Self::UnknownParameter => ("unknown-parameter", "There is no such parameter", StatusCode::BAD_REQUEST),
+            Self::BadBody => ("bad-body", "The body is not valid", StatusCode::BAD_REQUEST),
+            Self::UnknownRoute => ("unknown-route", "There is no such resource", StatusCode::NOT_FOUND),
+            Self::UnknownService => ("unknown-service", "Nobody ever registered this service", StatusCode::NOT_FOUND),
+            Self::UnknownInstance => ("unknown-instance", "Nobody registered this instance", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", "The resource does not have this method", StatusCode::METHOD_NOT_ALLOWED)
+            }
+            Self::BodyTooLarge => ("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", "The body is not JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
+            Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Timeout => ("timeout", "The request took too long", StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+}
+
+/// A problem on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    problem: Problem,
+    at: Option<At>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let (word, title, status) = kind.parts();
+        let problem = Problem {
+            kind: format!("{TYPE_PREFIX}{word}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            parameter: None,
+            sent: None,
+            allowed: None,
+        };
+        Self(Box::new(Inner { problem, at: None }))
+    }
+
+    /// A parameter with a value that is not allowed; `reason` says why.
+    pub(crate) fn parameter(name: &str, sent: &str, allowed: &str, reason: &str) -> Self {
+        let mut error = Self::new(Kind::BadParameter, format!("parameter {name}: {reason}; allowed: {allowed}"));
+        let problem = &mut error.0.problem;
+        problem.parameter = Some(name.to_owned());
+        problem.sent = Some(clip(sent));
+        problem.allowed = Some(allowed.to_owned());
+        error
+    }
+
+    /// A parameter that the route does not have.
+    pub(crate) fn unknown_parameter(name: &str, allowed: &str) -> Self {
+        let name = clip(name);
+        let detail = format!("there is no parameter {name:?} here; allowed: {allowed}");
+        let mut error = Self::new(Kind::UnknownParameter, detail);
+        error.0.problem.parameter = Some(name);
+        error.0.problem.allowed = Some(allowed.to_owned());
+        error
+    }
+
+    /// Says as of which block this is so.
+    pub(crate) fn at(mut self, at: At) -> Self {
+        self.0.at = Some(at);
+        self
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let Inner { problem, at } = *self.0;
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(at) = at {
+            registry_headers(headers, &at);
+        }
+        response
+    }
+}

@@ -1,0 +1,75 @@
+//! Chain time, and how far an answer can be trusted to be up to date.
+
+use std::time::Duration;
+
+use api::{BlockInfo, Mode, timestamp};
+use domain::ChainTime;
+use store::rows::Checkpoint;
+
+/// Postgres silent for longer than this: [`Mode::Stale`].
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(3);
+
+/// An index this many blocks behind the chain still follows it; one that is further behind catches up, and each block
+/// that it applies then says nothing about now.
+const FOLLOWING: u64 = 2;
+
+/// What an answer is true at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At {
+    pub(crate) block: BlockInfo,
+    /// Chain time in seconds.
+    pub(crate) now: u64,
+    pub(crate) mode: Mode,
+    /// How long ago the indexer was last seen at the chain's tip.
+    pub(crate) head_age: Duration,
+}
+
+/// How fresh the index is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freshness {
+    time: ChainTime,
+    /// When Postgres last answered.
+    answered: Duration,
+}
+
+impl Freshness {
+    /// The first answer of Postgres. There is no telling for how long the head has been what it is: from now on it
+    /// counts.
+    pub(crate) fn first(checkpoint: &Checkpoint, monotonic: Duration) -> Self {
+        Self { time: ChainTime { head: checkpoint.head_time, confirmed: monotonic }, answered: monotonic }
+    }
+
+    /// A further answer, `now`; the one before was `known`.
+    pub(crate) fn next(&mut self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) {
+        let confirmed = known.confirmations != now.confirmations;
+        let follows = known.head != now.head && lag(now) <= FOLLOWING;
+        if confirmed || follows {
+            self.time.confirmed = monotonic;
+        }
+        self.time.head = now.head_time;
+        self.answered = monotonic;
+    }
+
+    /// What an answer given at the monotonic time `monotonic` is true at.
+    pub(crate) fn at(&self, checkpoint: &Checkpoint, monotonic: Duration) -> At {
+        let head_age = self.time.age(monotonic);
+        let mode = if monotonic.saturating_sub(self.answered) > STALE_AFTER {
+            Mode::Stale
+        } else if head_age >= ChainTime::MAX_AHEAD {
+            Mode::Preserved
+        } else {
+            Mode::Normal
+        };
+        let block = BlockInfo {
+            number: checkpoint.head.number,
+            hash: checkpoint.head.hash,
+            time: timestamp::from_seconds(checkpoint.head_time),
+        };
+        At { block, now: self.time.now(monotonic), mode, head_age }
+    }
+}
+
+/// How many blocks the index is behind the chain.
+pub(crate) fn lag(checkpoint: &Checkpoint) -> u64 {
+    checkpoint.heads.latest.saturating_sub(checkpoint.head.number)
+}

@@ -1,0 +1,84 @@
+//! Metrics of one gateway, in the text format of Prometheus. Several gateways may live in one process, so nothing here
+//! is global.
+
+use std::{fmt, time::Duration};
+
+use api::Mode;
+use metrics::{counter, gauge, histogram, with_local_recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+
+use crate::{
+    freshness::lag,
+    state::{AppState, Vitals},
+};
+
+/// Upper bounds of request times, in seconds.
+const BUCKETS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// Metrics of one gateway.
+pub(crate) struct Telemetry(PrometheusRecorder);
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Telemetry")
+    }
+}
+
+impl Telemetry {
+    pub(crate) fn new() -> Self {
+        let builder = PrometheusBuilder::new();
+        // The only error is an empty list.
+        let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
+        Self(builder.build_recorder())
+    }
+
+    /// A request was answered. `route` is a template and `method` one of a few, so that strangers add no series.
+    pub(crate) fn request(&self, route: String, method: &'static str, status: u16, took: Duration) {
+        with_local_recorder(&self.0, || {
+            let labels = [("route", route.clone()), ("method", method.to_owned()), ("status", status.to_string())];
+            counter!("rollcall_gateway_requests_total", &labels).increment(1);
+            histogram!("rollcall_gateway_request_seconds", "route" => route).record(took);
+        });
+    }
+
+    /// The database was read; `kind` is `snapshot` or `delta`.
+    pub(crate) fn fed(&self, kind: &'static str, took: Duration) {
+        with_local_recorder(&self.0, || {
+            histogram!("rollcall_gateway_feed_seconds", "kind" => kind).record(took);
+        });
+    }
+
+    /// The database could not be read.
+    pub(crate) fn feed_failed(&self) {
+        with_local_recorder(&self.0, || counter!("rollcall_gateway_feed_errors_total").increment(1));
+    }
+
+    /// Drops what histograms no longer need; without it, and without anybody who reads the metrics, they grow.
+    pub(crate) fn upkeep(&self) {
+        self.0.handle().run_upkeep();
+    }
+
+    /// All metrics as text.
+    pub(crate) fn render(&self, state: &AppState) -> String {
+        let vitals = state.vitals();
+        with_local_recorder(&self.0, || gauges(&vitals, state.clock().wall()));
+        self.0.handle().render()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers for people to look at")]
+fn gauges(vitals: &Vitals, wall: Duration) {
+    gauge!("rollcall_gateway_ready").set(if vitals.not_ready.is_none() { 1.0 } else { 0.0 });
+    gauge!("rollcall_gateway_services").set(vitals.counts.services as f64);
+    gauge!("rollcall_gateway_instances").set(vitals.counts.instances as f64);
+    gauge!("rollcall_gateway_live_instances").set(vitals.counts.live as f64);
+    let Some((checkpoint, at)) = &vitals.loaded else { return };
+    gauge!("rollcall_gateway_indexed_block").set(checkpoint.head.number as f64);
+    gauge!("rollcall_gateway_lag_blocks").set(lag(checkpoint) as f64);
+    gauge!("rollcall_gateway_head_age_seconds").set(at.head_age.as_secs_f64());
+    // For alarms only: no lease is ever compared with the wall clock.
+    gauge!("rollcall_gateway_clock_skew_seconds").set(wall.as_secs_f64() - at.now as f64);
+    for mode in [Mode::Normal, Mode::Preserved, Mode::Stale] {
+        gauge!("rollcall_gateway_mode", "mode" => mode.as_str()).set(if at.mode == mode { 1.0 } else { 0.0 });
+    }
+}

@@ -1,0 +1,142 @@
+//! A batch, and a reorg, from node to database.
+
+use domain::{BlockRef, Heads};
+use store::{
+    ingest::{Batch, Reorg, Touched, Writer},
+    rows::{BlockRow, Origin},
+};
+
+use crate::{
+    IndexerError, Progress,
+    apply::{Entry, Needs, Past, State},
+    log::{bad, decode_row, heartbeats},
+    metrics,
+};
+
+/// The index as its writer knows it.
+pub(crate) struct Index {
+    pub(crate) writer: Writer,
+    pub(crate) origin: Origin,
+    /// The last block applied.
+    pub(crate) head: BlockRef,
+    /// How many blocks are remembered below the head.
+    pub(crate) window: u64,
+    pub(crate) progress: tokio::sync::watch::Sender<Progress>,
+}
+
+impl Index {
+    /// Applies the logs of the blocks up to and including `head`, which is remembered, as are `blocks`.
+    ///
+    /// # Errors
+    /// [`IndexerError::BadLog`] if a log does not fit; nothing is applied then.
+    pub(crate) async fn advance(
+        &mut self,
+        heads: Heads,
+        blocks: Vec<BlockRow>,
+        head: BlockRow,
+        entries: Vec<Entry>,
+    ) -> Result<(), IndexerError> {
+        let mut state = self.state(&Needs::of(entries.iter().map(|entry| &entry.event))).await?;
+        for Entry { row, event } in &entries {
+            state.apply(row.block.number, event).map_err(|misfit| bad(row.block, row.log_index, misfit))?;
+        }
+        let batch = Batch {
+            blocks,
+            heartbeats: entries.iter().flat_map(heartbeats).collect(),
+            events: entries.into_iter().map(|entry| entry.row).collect(),
+            namespaces: state.namespaces.into_values().collect(),
+            services: state.services.into_values().collect(),
+            instances: state.instances.into_values().collect(),
+            leases: state.leases.into_iter().collect(),
+        };
+        self.writer.apply(self.head, head, heads, self.window, &batch).await?;
+        self.moved(head.block, heads, batch.events.len() as u64);
+        Ok(())
+    }
+
+    /// Takes the index back to a block of it that the chain has too.
+    pub(crate) async fn rewind(&mut self, ancestor: BlockRow, tip: BlockRef, heads: Heads) -> Result<(), IndexerError> {
+        let touched = self.writer.touched_above(ancestor.block.number).await?;
+        let state = self.state_at(&touched, ancestor.block.number).await?;
+        let reorg = Reorg {
+            ancestor,
+            found_at: tip.hash,
+            touched,
+            namespaces: state.namespaces.into_values().collect(),
+            services: state.services.into_values().collect(),
+            instances: state.instances.into_values().collect(),
+        };
+        self.writer.reorg(self.head, heads, &reorg).await?;
+        let depth = self.head.number - ancestor.block.number;
+        tracing::info!(
+            depth, ancestor = %ancestor.block, was = %self.head, tip = %tip, instances = reorg.touched.instances.len(),
+            "reorg: took the index back to the common ancestor"
+        );
+        metrics::reorg(depth);
+        self.moved(ancestor.block, heads, 0);
+        Ok(())
+    }
+
+    async fn state(&self, needs: &Needs) -> Result<State, IndexerError> {
+        let mut state = State::default();
+        if !needs.services.is_empty() {
+            let rows = self.writer.services(&needs.services).await?;
+            state.services = rows.into_iter().map(|row| (row.key, row)).collect();
+        }
+        if !needs.instances.is_empty() {
+            let rows = self.writer.instances(&needs.instances).await?;
+            state.instances = rows.into_iter().map(|row| (row.id, row)).collect();
+        }
+        if !needs.leases.is_empty() {
+            state.leases = self.writer.leases(&needs.leases).await?.into_iter().collect();
+        }
+        Ok(state)
+    }
+
+    async fn state_at(&self, touched: &Touched, height: u64) -> Result<State, IndexerError> {
+        let history = self.writer.history(touched, height).await?;
+        let decoded = |rows: Vec<_>| rows.into_iter().map(decode_row).collect::<Result<Vec<_>, _>>();
+        let past = Past {
+            instances: decoded(history.instances)?,
+            heartbeats: history.heartbeats,
+            rosters: decoded(history.rosters)?,
+            namespaces: decoded(history.namespaces)?,
+        };
+        Ok(past.rebuild())
+    }
+
+    fn moved(&mut self, head: BlockRef, heads: Heads, events: u64) {
+        self.head = head;
+        self.progress.send_modify(|progress| {
+            progress.head = head.number;
+            progress.tip = heads.latest;
+            progress.events += events;
+            metrics::progress(progress, events);
+        });
+    }
+
+    /// Says that the head is the chain's tip.
+    pub(crate) async fn confirm(&self, heads: Heads) -> Result<(), IndexerError> {
+        self.writer.confirm(self.head, heads).await?;
+        self.progress.send_if_modified(|progress| {
+            let before = *progress;
+            progress.tip = heads.latest;
+            metrics::progress(progress, 0);
+            *progress != before
+        });
+        Ok(())
+    }
+
+    /// Whether `block` comes right after the head.
+    pub(crate) fn is_followed_by(&self, block: &BlockRow) -> bool {
+        block.block.number == self.head.number + 1 && block.parent_hash == self.head.hash
+    }
+}
+
+/// The blocks that follow on one another, up to the first one that does not.
+pub(crate) fn linked(mut blocks: Vec<BlockRow>) -> Vec<BlockRow> {
+    if let Some(last) = blocks.windows(2).position(|pair| pair[1].parent_hash != pair[0].block.hash) {
+        blocks.truncate(last + 1);
+    }
+    blocks
+}

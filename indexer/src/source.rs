@@ -1,0 +1,220 @@
+//! What we ask of the node. It asks once: whoever calls decides when to try again.
+
+use std::{fmt, time::Duration};
+
+use alloy::{
+    eips::BlockNumberOrTag,
+    primitives::{Bytes, U64, keccak256},
+    rpc::{
+        client::RpcClient,
+        json_rpc::{RpcRecv, RpcSend},
+        types::{Filter, Log},
+    },
+    transports::{TransportError, TransportErrorKind},
+};
+use domain::{Address, B256, BlockRef, Heads};
+use serde::Deserialize;
+use store::rows::BlockRow;
+use url::Url;
+
+use crate::{
+    IndexerError,
+    apply::Entry,
+    error::{RpcFailure, plain},
+    log::{bad, decode},
+};
+
+/// How long the node may take for an answer, and for one with logs.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT_LOGS: Duration = Duration::from_secs(60);
+
+/// A node, and the contract that we ask it about.
+pub(crate) struct Source {
+    client: RpcClient,
+    contract: Address,
+    /// The URL as the errors of the transport print it: to be cut out of them, for it may hold a secret.
+    url: Url,
+    /// Scheme, host and port.
+    name: String,
+}
+
+/// What we read of a block; all that every chain has.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Block {
+    number: U64,
+    hash: B256,
+    parent_hash: B256,
+    timestamp: U64,
+}
+
+impl Source {
+    /// Connects, if the URL is one of a WebSocket; else nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`IndexerError::Config`] if the URL is none; [`IndexerError::Rpc`].
+    pub(crate) async fn connect(url: &str, contract: Address) -> Result<Self, IndexerError> {
+        let config = |reason: &str| IndexerError::Config { setting: "rpc_url", reason: reason.to_owned() };
+        let url: Url = url.parse().map_err(|_| config("it is no URL"))?;
+        if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
+            return Err(config("it must begin with http, https, ws or wss"));
+        }
+        let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+        let name = format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default());
+        let connecting = tokio::time::timeout(TIMEOUT, RpcClient::builder().connect(url.as_str())).await;
+        let failed = |failure, reason| IndexerError::Rpc { node: name.clone(), method: "connect", failure, reason };
+        let client = match connecting {
+            Ok(client) => client.map_err(|e| failed(RpcFailure::Unreachable, reason(&url, &name, &e)))?,
+            Err(_) => return Err(failed(RpcFailure::Late, format!("no answer in {TIMEOUT:?}"))),
+        };
+        Ok(Self { client, contract, url, name })
+    }
+
+    /// The contract that we ask about.
+    pub(crate) fn contract(&self) -> Address {
+        self.contract
+    }
+
+    pub(crate) async fn chain_id(&self) -> Result<u64, IndexerError> {
+        let id: U64 = self.ask("eth_chainId", (), TIMEOUT).await?;
+        Ok(id.to())
+    }
+
+    /// Keccak of the contract's code as of a height; none if there is no code.
+    pub(crate) async fn code_hash(&self, at: u64) -> Result<Option<B256>, IndexerError> {
+        let code: Bytes = self.ask("eth_getCode", (self.contract, BlockNumberOrTag::Number(at)), TIMEOUT).await?;
+        Ok((!code.is_empty()).then(|| keccak256(&code)))
+    }
+
+    /// The chain's newest block.
+    pub(crate) async fn latest(&self) -> Result<BlockRow, IndexerError> {
+        let block = self.tagged(BlockNumberOrTag::Latest).await?;
+        block.ok_or_else(|| self.incoherent("it has no latest block"))
+    }
+
+    /// The block at a height; none if the chain is not that high.
+    pub(crate) async fn block(&self, number: u64) -> Result<Option<BlockRow>, IndexerError> {
+        let block = self.tagged(BlockNumberOrTag::Number(number)).await?;
+        match block {
+            Some(block) if block.block.number != number => {
+                Err(self.incoherent(format!("asked for block {number}, got block {}", block.block.number)))
+            }
+            block => Ok(block),
+        }
+    }
+
+    /// How final the chain says that its blocks are. A chain without these tags says 0.
+    pub(crate) async fn heads(&self, tip: u64) -> Result<Heads, IndexerError> {
+        let known = |answer: Result<Option<BlockRow>, IndexerError>| match answer {
+            Ok(block) => Ok(block.map_or(0, |block| block.block.number.min(tip))),
+            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => Ok(0),
+            Err(e) => Err(e),
+        };
+        let (safe, finalized) =
+            futures::join!(self.tagged(BlockNumberOrTag::Safe), self.tagged(BlockNumberOrTag::Finalized));
+        Ok(Heads { latest: tip, safe: known(safe)?, finalized: known(finalized)? })
+    }
+
+    /// The contract's logs in one block, in order.
+    ///
+    /// # Errors
+    /// [`IndexerError::BadLog`] for a log of ours that is no event of ours.
+    pub(crate) async fn logs_of(&self, block: BlockRef) -> Result<Vec<Entry>, IndexerError> {
+        let entries = self.logs(&Filter::new().at_block_hash(block.hash)).await?;
+        match entries.iter().find(|entry| entry.row.block != block) {
+            Some(other) => Err(self.incoherent(format!("asked for logs of {block}, got one of {}", other.row.block))),
+            None => Ok(entries),
+        }
+    }
+
+    /// The contract's logs from one height to another, both included, in order.
+    ///
+    /// # Errors
+    /// As [`logs_of`](Self::logs_of).
+    pub(crate) async fn logs_in(&self, from: u64, to: u64) -> Result<Vec<Entry>, IndexerError> {
+        let entries = self.logs(&Filter::new().from_block(from).to_block(to)).await?;
+        match entries.iter().find(|entry| !(from..=to).contains(&entry.row.block.number)) {
+            Some(other) => {
+                Err(self.incoherent(format!("asked for logs of {from} to {to}, got one of {}", other.row.block)))
+            }
+            None => Ok(entries),
+        }
+    }
+
+    async fn logs(&self, filter: &Filter) -> Result<Vec<Entry>, IndexerError> {
+        let filter = filter.clone().address(self.contract);
+        let logs: Vec<Log> = self.ask("eth_getLogs", (filter,), TIMEOUT_LOGS).await?;
+        let mut entries = Vec::with_capacity(logs.len());
+        for log in logs {
+            entries.push(decode(self.contract, log).map_err(|what| self.incoherent(what))??);
+        }
+        let at = |entry: &Entry| (entry.row.block.number, entry.row.log_index);
+        entries.sort_by_key(at);
+        match entries.windows(2).find(|pair| at(&pair[0]) == at(&pair[1])) {
+            Some(pair) => Err(bad(pair[0].row.block, pair[0].row.log_index, "the node sent it twice")),
+            None => Ok(entries),
+        }
+    }
+
+    async fn tagged(&self, tag: BlockNumberOrTag) -> Result<Option<BlockRow>, IndexerError> {
+        let block: Option<Block> = self.ask("eth_getBlockByNumber", (tag, false), TIMEOUT).await?;
+        Ok(block.map(|block| BlockRow {
+            block: BlockRef { number: block.number.to(), hash: block.hash },
+            parent_hash: block.parent_hash,
+            time: block.timestamp.to(),
+        }))
+    }
+
+    async fn ask<P: RpcSend, R: RpcRecv>(
+        &self,
+        method: &'static str,
+        params: P,
+        timeout: Duration,
+    ) -> Result<R, IndexerError> {
+        let (failure, reason) = match tokio::time::timeout(timeout, self.client.request(method, params)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(e)) => (failure(&e), reason(&self.url, &self.name, &e)),
+            Err(_) => (RpcFailure::Late, format!("no answer in {timeout:?}")),
+        };
+        Err(IndexerError::Rpc { node: self.name.clone(), method, failure, reason })
+    }
+
+    /// The node's answers do not fit together.
+    pub(crate) fn incoherent(&self, reason: impl Into<String>) -> IndexerError {
+        IndexerError::Incoherent { node: self.name.clone(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Source {
+    /// Scheme, host and port: the rest of the URL may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+fn failure(error: &TransportError) -> RpcFailure {
+    match error {
+        TransportError::ErrorResp(payload) if payload.is_retry_err() => RpcFailure::Busy,
+        TransportError::ErrorResp(_) | TransportError::NullResp | TransportError::DeserError { .. } => {
+            RpcFailure::Refused
+        }
+        TransportError::Transport(TransportErrorKind::HttpError(http)) if http.is_rate_limit_err() => RpcFailure::Busy,
+        _ => RpcFailure::Unreachable,
+    }
+}
+
+fn reason(url: &Url, name: &str, error: &TransportError) -> String {
+    let mut text = match error {
+        TransportError::ErrorResp(payload) => format!("{} (code {})", payload.message, payload.code),
+        other => other.to_string(),
+    };
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = inner.source();
+    }
+    plain(text.replace(url.as_str(), name))
+}

@@ -1,0 +1,222 @@
+//! Start, trouble, start again.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use domain::Clock;
+use sqlx::PgPool;
+use store::{
+    ingest::{self, Writer},
+    rows::Checkpoint,
+    schema,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Config, IndexerError, Phase, Progress, error::plain, follow::follow, guard, index::Index, metrics, source::Source,
+};
+
+/// The first and the longest wait before a new start.
+const WAIT: Duration = Duration::from_millis(250);
+const WAIT_MOST: Duration = Duration::from_secs(5);
+
+/// How long the same trouble is not said again.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a note in the database may take: it may be what is in trouble.
+const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Mirrors the contract into the database until `shutdown`, then returns `Ok`. What is under way is dropped then: a
+/// transaction that is not committed never was.
+///
+/// # Errors
+/// Only what waiting cannot mend ([`IndexerError::is_fatal`]). All else is waited out: the node or Postgres not being
+/// there (yet), or not making sense.
+pub async fn run(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<(), IndexerError> {
+    run_with_progress(config, clock, shutdown, watch::Sender::default()).await
+}
+
+/// As [`run`]; `progress` always says how far it is.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_progress(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+    progress: watch::Sender<Progress>,
+) -> Result<(), IndexerError> {
+    let mut supervisor = Supervisor { config, clock, progress, pool: None, writer: None, trouble: Trouble::default() };
+    tokio::select! {
+        () = shutdown.cancelled() => {
+            tracing::info!("indexer: told to stop");
+            Ok(())
+        }
+        Err(error) = supervisor.supervise() => {
+            tracing::error!(%error, "indexer: stops");
+            Err(error)
+        }
+    }
+}
+
+struct Supervisor {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    progress: watch::Sender<Progress>,
+    pool: Option<PgPool>,
+    writer: Option<Writer>,
+    trouble: Trouble,
+}
+
+impl Supervisor {
+    async fn supervise(&mut self) -> Result<Infallible, IndexerError> {
+        loop {
+            let Err(error) = self.session().await;
+            metrics::trouble(&error);
+            let wait = self.trouble.take(&error, &*self.clock);
+            // One failed question is no news; the second one in a row is.
+            if error.is_fatal() || self.trouble.attempts > 1 || matches!(error, IndexerError::BadLog { .. }) {
+                self.note(&error).await;
+            }
+            if error.is_fatal() {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// From connecting to the first trouble.
+    async fn session(&mut self) -> Result<Infallible, IndexerError> {
+        let source = Source::connect(&self.config.rpc_url, self.config.contract).await?;
+        let pool = self.pool().await?;
+        let mut stored = ingest::checkpoint(&pool).await?;
+        if stored.is_none() {
+            let (origin, start) = guard::found(&source, self.config.deploy_block).await?;
+            let heads = source.heads(source.latest().await?.block.number).await?;
+            ingest::init(&pool, &origin, &start, heads).await?;
+            stored = ingest::checkpoint(&pool).await?;
+        }
+        let stored = stored.ok_or(store::StoreError::NoIndex)?;
+        guard::check(&source, &stored.origin).await?;
+        self.check_deploy_block(&stored)?;
+        let (writer, checkpoint) = self.take_over(&pool, stored).await?;
+
+        self.progress.send_modify(|progress| {
+            let first = progress.phase == Phase::Starting && progress.head == 0;
+            progress.start = if first { checkpoint.head.number } else { progress.start };
+            (progress.head, progress.tip) = (checkpoint.head.number, checkpoint.heads.latest);
+        });
+        let mut index = Index {
+            writer,
+            origin: checkpoint.origin,
+            head: checkpoint.head,
+            window: self.config.window.max(1),
+            progress: self.progress.clone(),
+        };
+        follow(&source, &mut index, &self.config, &*self.clock, &mut self.trouble).await
+    }
+
+    async fn pool(&mut self) -> Result<PgPool, IndexerError> {
+        if let Some(pool) = &self.pool {
+            return Ok(pool.clone());
+        }
+        let pool = schema::connect(&self.config.database_url).await?;
+        schema::migrate(&pool).await?;
+        Ok(self.pool.insert(pool).clone())
+    }
+
+    fn check_deploy_block(&self, stored: &Checkpoint) -> Result<(), IndexerError> {
+        let ours = stored.origin.deploy_block.number;
+        match self.config.deploy_block {
+            Some(given) if given != ours => Err(IndexerError::WrongOrigin {
+                of: "contract",
+                what: "deploy block",
+                stored: ours.to_string(),
+                found: given.to_string(),
+                at: "is what the settings say".to_owned(),
+                setting: "deploy_block",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Becomes the writer at the first session. Later ones go on with the same epoch, and so never push aside somebody
+    /// who has taken over meanwhile.
+    async fn take_over(&mut self, pool: &PgPool, stored: Checkpoint) -> Result<(Writer, Checkpoint), IndexerError> {
+        let Some(writer) = &self.writer else {
+            let (writer, checkpoint) = Writer::take_over(pool).await?;
+            tracing::info!(
+                contract = %checkpoint.origin.contract, chain_id = checkpoint.origin.chain_id,
+                head = %checkpoint.head, epoch = checkpoint.writer_epoch,
+                "indexer: goes on after this head"
+            );
+            self.writer = Some(writer.clone());
+            return Ok((writer, checkpoint));
+        };
+        if writer.epoch() != stored.writer_epoch {
+            return Err(IndexerError::Replaced { ours: writer.epoch(), now: stored.writer_epoch });
+        }
+        Ok((writer.clone(), stored))
+    }
+
+    /// Says in the database that we are not well, if it can be said.
+    async fn note(&self, error: &IndexerError) {
+        if let Some(writer) = &self.writer {
+            let text = plain(error);
+            // An error here is the database's own trouble, and is reported as such.
+            let _ = tokio::time::timeout(NOTE_TIMEOUT, writer.set_problem(Some(&text))).await;
+        }
+    }
+}
+
+/// What goes wrong, for how long, and what was said about it.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    attempts: u32,
+    said: Option<(String, Duration)>,
+}
+
+impl Trouble {
+    /// Takes note of an error and says it, unless it was said just now. Returns how long to wait.
+    fn take(&mut self, error: &IndexerError, clock: &dyn Clock) -> Duration {
+        let (text, now) = (error.to_string(), clock.monotonic());
+        let known = self.said.as_ref().is_some_and(|(said, at)| *said == text && now.saturating_sub(*at) < SAY_EVERY);
+        if !known && !error.is_fatal() {
+            tracing::warn!(error = text, "indexer: in trouble, tries again until it works");
+            self.said = Some((text, now));
+        }
+        let wait = WAIT.saturating_mul(1 << self.attempts.min(8)).min(WAIT_MOST);
+        self.attempts = self.attempts.saturating_add(1);
+        wait
+    }
+
+    /// Called when something worked. Returns whether there had been trouble.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let was = self.attempts > 0;
+        if was {
+            tracing::info!("indexer: works again");
+        }
+        *self = Self::default();
+        was
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_stay_bounded_and_start_anew() {
+        let clock = domain::ManualClock::new();
+        let error = || IndexerError::Replaced { ours: 1, now: 2 };
+        let mut trouble = Trouble::default();
+        assert_eq!(trouble.take(&error(), &*clock), WAIT);
+        assert_eq!(trouble.take(&error(), &*clock), WAIT * 2);
+        for _ in 0..100 {
+            assert!(trouble.take(&error(), &*clock) <= WAIT_MOST);
+        }
+        assert!(trouble.is_over());
+        assert!(!trouble.is_over());
+        assert_eq!(trouble.take(&error(), &*clock), WAIT);
+    }
+}
