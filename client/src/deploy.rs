@@ -9,6 +9,7 @@ use alloy::{
     eips::BlockId,
     primitives::{Address, B256, Bytes, TxKind, address},
     providers::Provider,
+    rpc::types::Filter,
 };
 use bindings::ServiceRegistry;
 
@@ -22,8 +23,8 @@ pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26
 pub struct Deployment {
     /// The registry.
     pub registry: Registry,
-    /// A block at or before its first log; the very block of its deployment where that could be found out.
-    pub deploy_block: u64,
+    /// The block of its deployment; `None` where the node cannot tell.
+    pub deploy_block: Option<u64>,
     /// The deployment's transaction; `None` if the registry was there already.
     pub tx: Option<B256>,
 }
@@ -70,23 +71,15 @@ pub async fn deploy(chain: &Chain, key: &Key, patience: Duration) -> Result<Depl
             .contract_address
             .ok_or_else(|| ChainError::Unexpected("a deployment's receipt without an address".to_owned()))?,
     };
-    let deploy_block = receipt.block_number.unwrap_or_default();
+    let deploy_block = receipt.block_number;
     let registry = Registry::at(chain.clone(), address).await?;
     Ok(Deployment { registry, deploy_block, tx: Some(receipt.transaction_hash) })
 }
 
-/// The block at which the registry's code appears, or 0 where the node cannot tell: many nodes keep the state of the
-/// newest blocks alone. Too low costs time; too high would lose logs, so a find is believed only if the node says both
-/// that the code is there and that it was not there one block before.
-pub async fn deploy_block(registry: &Registry) -> u64 {
-    let found = search(registry).await;
-    if found.is_none() {
-        tracing::info!("the node does not know when the registry was deployed: searching from block 0");
-    }
-    found.unwrap_or(0)
-}
-
-async fn search(registry: &Registry) -> Option<u64> {
+/// The block at which the registry's code appears; `None` where the node cannot tell, since many keep the state of the
+/// newest blocks alone. A block that is too high would lose logs, so a find is believed only if the node says that the
+/// code is there, that it was not there one block before, and has no earlier log of it.
+pub async fn deploy_block(registry: &Registry) -> Option<u64> {
     let chain = registry.chain();
     let has_code = async |number: u64| {
         let code = chain.provider().get_code_at(registry.address()).block_id(BlockId::number(number)).await;
@@ -100,7 +93,8 @@ async fn search(registry: &Registry) -> Option<u64> {
         let middle = without + (with - without) / 2;
         if has_code(middle).await? { with = middle } else { without = middle }
     }
-    // A node that answers "no code" for states that it has forgotten would make this too high: its first log tells.
-    let before = alloy::rpc::types::Filter::new().address(registry.address()).from_block(0).to_block(without);
-    chain.provider().get_logs(&before).await.ok()?.is_empty().then_some(with)
+    let before = Filter::new().address(registry.address()).from_block(0).to_block(without);
+    // A node that caps the range says nothing about this one.
+    let earlier = chain.provider().get_logs(&before).await.is_ok_and(|logs| !logs.is_empty());
+    (!earlier).then_some(with)
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use api::{DiscoveryHealth, InstanceAnswer, InstancesAnswer, Problem, ServicesAnswer};
+use api::{DiscoveryHealth, Health, InstanceAnswer, InstancesAnswer, Problem, ServicesAnswer};
 use domain::InstanceId;
 use serde::de::DeserializeOwned;
 
@@ -129,7 +129,7 @@ impl Gateway {
     /// # Errors
     /// [`DiscoverError`].
     pub async fn services(&self, cursor: Option<&str>) -> Result<ServicesAnswer, DiscoverError> {
-        let cursor = cursor.map(|cursor| ("cursor", cursor.to_owned()));
+        let cursor = cursor.map(|cursor| ("cursor".to_owned(), cursor.to_owned()));
         self.get(&["v1", "services"], cursor.as_slice()).await
     }
 
@@ -141,7 +141,7 @@ impl Gateway {
         self.get(&["v1", "discovery", "health"], &[]).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T, DiscoverError> {
+    async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(String, String)]) -> Result<T, DiscoverError> {
         let mut url = self.url.url().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -177,16 +177,18 @@ impl Gateway {
 }
 
 impl Wanted {
-    fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs = Vec::new();
-        let mut push = |name, value: &Option<String>| pairs.extend(value.clone().map(|value| (name, value)));
-        push("version", &self.version);
-        push("zone", &self.zone);
-        push("region", &self.region);
-        push("limit", &self.limit.map(|limit| limit.to_string()));
-        push("health", &self.all.then(|| "all".to_owned()));
-        pairs.extend(self.tags.iter().map(|tag| ("tag", tag.clone())));
-        pairs
+    fn pairs(&self) -> Vec<(String, String)> {
+        let once = [
+            ("version", self.version.clone()),
+            ("zone", self.zone.clone()),
+            ("region", self.region.clone()),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("health", self.all.then(|| Health::All.as_str().to_owned())),
+        ];
+        let once = once.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let tags = self.tags.iter().map(|tag| ("tag".to_owned(), tag.clone()));
+        let meta = self.meta.iter().map(|(name, value)| (format!("meta.{name}"), value.clone()));
+        once.chain(tags).chain(meta).collect()
     }
 }
 

@@ -105,12 +105,13 @@ impl Key {
 
     fn write_keystore(private: &Path, path: &Path, password: &str) -> Result<Self, KeyError> {
         let failed = |source| KeyError::Io { path: path.to_owned(), source };
-        let (signer, name) =
-            PrivateKeySigner::new_keystore(private, &mut OsRng, password, Some("key")).map_err(|error| match error {
+        const FILE: &str = "key";
+        let (signer, _uuid) =
+            PrivateKeySigner::new_keystore(private, &mut OsRng, password, Some(FILE)).map_err(|error| match error {
                 LocalSignerError::IoError(source) => failed(source),
                 other => failed(io::Error::other(other.to_string())),
             })?;
-        let file = private.join(name);
+        let file = private.join(FILE);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).map_err(failed)?;
         // Fails if somebody made the file meanwhile.
         fs::hard_link(&file, path).map_err(failed)?;

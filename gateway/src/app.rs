@@ -1,6 +1,6 @@
 //! All routes, and what surrounds them.
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::text::clip;
+use tokio::time::timeout;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{Any as AnyOrigin, CorsLayer},
@@ -25,6 +26,9 @@ use crate::{
 
 /// The largest body that a request may have, in bytes.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+/// How long a request may take, its body included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -59,6 +63,7 @@ pub fn app(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(only_problems))
+        .layer(from_fn(hurry))
         .layer(from_fn_with_state(state.clone(), observe))
         .layer(cors())
         .layer(from_fn(harden))
@@ -95,7 +100,8 @@ async fn only_problems(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), clip(request.uri().path()));
     let response = next.run(request).await;
     let status = response.status();
-    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/"));
+    let is_ours =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/"));
     if is_ours || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
@@ -118,6 +124,17 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
     tracing::error!(panic = ?text.unwrap_or_default(), "a request made the gateway panic");
     Error::new(Kind::Internal, "the log of the gateway tells more").into_response()
+}
+
+/// Ends requests that take too long, such as those whose body never comes.
+async fn hurry(request: Request, next: Next) -> Response {
+    match timeout(ANSWER_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("there was no answer within {} s", ANSWER_WITHIN.as_secs());
+            Error::new(Kind::Timeout, detail).into_response()
+        }
+    }
 }
 
 /// Counts requests by route template.

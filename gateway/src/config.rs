@@ -12,8 +12,6 @@ pub struct Config {
     pub database_url: String,
     /// How often to look for changes when nobody rings. Small, since it bounds how stale a gateway on a replica is.
     pub poll_interval: Duration,
-    /// How long a request may take, its body included.
-    pub request_timeout: Duration,
     /// How many connections may be open; more wait.
     pub max_connections: usize,
     /// How long running requests may take to end on shutdown.
@@ -26,7 +24,6 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             database_url: String::new(),
             poll_interval: Duration::from_secs(1),
-            request_timeout: Duration::from_secs(10),
             max_connections: 4_096,
             shutdown_timeout: Duration::from_secs(5),
         }
@@ -39,7 +36,6 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("listen", &self.listen)
             .field("poll_interval", &self.poll_interval)
-            .field("request_timeout", &self.request_timeout)
             .field("max_connections", &self.max_connections)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()

@@ -5,7 +5,6 @@
 
 use std::{convert::Infallible, future::Future, time::Duration};
 
-use domain::Clock;
 use store::{
     StoreError,
     query::{Doorbell, Reader, Update},
@@ -27,18 +26,28 @@ const SNAPSHOT_WITHIN: Duration = Duration::from_secs(120);
 /// How often to try to listen again where it was not possible: a replica may have become a primary.
 const LISTEN_EVERY: Duration = Duration::from_secs(30);
 
+/// Why the feed cannot go on just now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FeedError {
+    /// The database said no, or nothing that makes sense.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database said nothing.
+    #[error("the database did not answer within {} s", .0.as_secs())]
+    Silent(Duration),
+    /// An index that is filled anew is no reason to forget a full one.
+    #[error("the indexer fills the index anew, from the chain's past")]
+    Refilling,
+}
+
 /// Keeps `state` up to date until it is dropped.
-pub async fn run(state: AppState, database_url: String, poll_interval: Duration) -> Infallible {
+pub(crate) async fn run(state: AppState, database_url: String, poll_interval: Duration) -> Infallible {
     let mut backoff = BACKOFF.0;
     loop {
         state.tick();
         let error = match within(READ_WITHIN, Reader::connect(&database_url)).await {
             Ok(reader) => {
-                let since = state.clock().monotonic();
-                let Err(error) = follow(&state, &reader, poll_interval).await;
-                if state.clock().monotonic().saturating_sub(since) > BACKOFF.1 {
-                    backoff = BACKOFF.0;
-                }
+                let Err(error) = follow(&state, &reader, poll_interval, &mut backoff).await;
                 error
             }
             Err(error) => error,
@@ -52,7 +61,12 @@ pub async fn run(state: AppState, database_url: String, poll_interval: Duration)
 }
 
 /// Reads everything, then the changes, until the database fails.
-async fn follow(state: &AppState, reader: &Reader, poll_interval: Duration) -> Result<Infallible, StoreError> {
+async fn follow(
+    state: &AppState,
+    reader: &Reader,
+    poll_interval: Duration,
+    backoff: &mut Duration,
+) -> Result<Infallible, FeedError> {
     // Listens first: what changes between the first read and the bell would else wait for the poll.
     let mut bell = listen(reader).await;
     let mut listened = state.clock().monotonic();
@@ -68,10 +82,14 @@ async fn follow(state: &AppState, reader: &Reader, poll_interval: Duration) -> R
             Update::Delta(delta) => ("delta", &delta.checkpoint),
         };
         if kind == "snapshot" {
-            tracing::info!(block = %checkpoint.head, contract = %checkpoint.origin.contract, "read the whole index");
+            let origin = &checkpoint.origin;
+            tracing::info!(block = %checkpoint.head, contract = %origin.contract, "read the whole index");
         }
         known = Some(checkpoint.clone());
-        state.update(update);
+        if !state.update(update) {
+            return Err(FeedError::Refilling);
+        }
+        *backoff = BACKOFF.0;
         state.telemetry().fed(kind, state.clock().monotonic().saturating_sub(began));
 
         if bell.is_none() && state.clock().monotonic().saturating_sub(listened) > LISTEN_EVERY {
@@ -105,12 +123,9 @@ async fn ring(bell: &mut Option<Doorbell>) -> bool {
 }
 
 /// A database that neither answers nor fails is one that failed.
-async fn within<T>(
-    patience: Duration,
-    answer: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+async fn within<T>(patience: Duration, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, FeedError> {
     match timeout(patience, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Err(StoreError::Silent(patience)),
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(FeedError::Silent(patience)),
     }
 }

@@ -40,14 +40,11 @@ impl Freshness {
     }
 
     /// A further answer, `now`; the one before was `known`.
-    pub(crate) fn next(&mut self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) {
+    pub(crate) fn next(self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) -> Self {
         let confirmed = known.confirmations != now.confirmations;
         let follows = known.head != now.head && lag(now) <= FOLLOWING;
-        if confirmed || follows {
-            self.time.confirmed = monotonic;
-        }
-        self.time.head = now.head_time;
-        self.answered = monotonic;
+        let confirmed = if confirmed || follows { monotonic } else { self.time.confirmed };
+        Self { time: ChainTime { head: now.head_time, confirmed }, answered: monotonic }
     }
 
     /// What an answer given at the monotonic time `monotonic` is true at.

@@ -42,7 +42,6 @@ pub(crate) struct Service {
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) lease: Lease,
-    pub(crate) service: ServiceKey,
     /// The version, if it is a semantic one.
     pub(crate) version: Option<Version>,
     /// All that is served but `live`, which is computed at read.
@@ -74,7 +73,7 @@ impl Instance {
             metadata,
             metadata_base64,
         };
-        Self { lease, service: row.service, version: Version::parse(&body.version).ok(), body }
+        Self { lease, version: Version::parse(&body.version).ok(), body }
     }
 
     pub(crate) fn id(&self) -> InstanceId {

@@ -1,6 +1,6 @@
 //! Serves the index over HTTP, from memory: no database and no RPC node on the read path.
 //!
-//! The [`feed`] reads the index out of Postgres and keeps it up to date in an [`AppState`]; the routes answer from there.
+//! The feed reads the index out of Postgres and keeps it up to date in an [`AppState`]; the routes answer from there.
 //! Who is live is computed at each read, on chain time. When Postgres, the indexer or the chain stands still, the
 //! gateway goes on with what it knows and says so in each answer ([`api::Mode`]).
 //!
@@ -11,16 +11,15 @@
 //! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `freshness`: chain time and the mode
-//! - [`feed`]: Postgres → memory
+//! - `feed`: Postgres → memory
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
-
-pub mod feed;
 
 mod answer;
 mod app;
 mod config;
 mod error;
+mod feed;
 mod freshness;
 mod index;
 mod params;

@@ -39,11 +39,11 @@ impl Params {
                 Some(_) => name.len() > known.len() && name.starts_with(*known),
                 None => name == *known,
             };
-            if known.once.iter().any(|known| is(&known)) {
+            if known.once.iter().any(is) {
                 if params.iter().any(|(other, _)| *other == name) {
                     return Err(Error::parameter(&name, &value, "once", "it was given more than once"));
                 }
-            } else if !known.repeated.iter().any(|known| is(&known)) {
+            } else if !known.repeated.iter().any(is) {
                 return Err(Error::unknown_parameter(&name, known.words));
             }
             params.push((name.into_owned(), value.into_owned()));
@@ -53,7 +53,7 @@ impl Params {
 
     /// A parameter that comes at most once.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a parameter.

@@ -2,12 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
-    response::{IntoResponse, Response},
-};
+use axum::Router;
 use domain::Clock;
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -23,11 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    AppState, Config, GatewayError, app,
-    error::{Error, Kind},
-    feed,
-};
+use crate::{AppState, Config, GatewayError, app, feed};
 
 /// How long a client may take to send the head of a request, and how long a connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -76,7 +67,7 @@ impl Gateway {
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
         let Self { config, listener, address, state } = self;
         tracing::info!(%address, "listening");
-        let routes = app(state.clone()).layer(from_fn_with_state(config.request_timeout, hurry));
+        let routes = app(state.clone());
         let mut parts = JoinSet::new();
         parts.spawn(async move {
             let _never = feed::run(state, config.database_url, config.poll_interval).await;
@@ -147,17 +138,6 @@ async fn next_connection(listener: &TcpListener) -> TcpStream {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(Duration::from_millis(50)).await;
             }
-        }
-    }
-}
-
-/// Ends requests that take too long, such as those whose body never comes.
-async fn hurry(State(patience): State<Duration>, request: Request, next: Next) -> Response {
-    match timeout(patience, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = format!("there was no answer within {} s", patience.as_secs_f32());
-            Error::new(Kind::Timeout, detail).into_response()
         }
     }
 }

@@ -6,10 +6,15 @@ use std::{
 };
 
 use domain::Clock;
-use store::{StoreError, query::Update, rows::Checkpoint};
+use store::{
+    StoreError,
+    query::{Delta, Snapshot, Update},
+    rows::Checkpoint,
+};
 
 use crate::{
     error::{Error, Kind},
+    feed::FeedError,
     freshness::{At, Freshness, lag},
     index::{Counts, Index},
     telemetry::Telemetry,
@@ -63,47 +68,54 @@ impl AppState {
         Self(Arc::new(Inner { clock, view: RwLock::new(view), telemetry: Telemetry::new() }))
     }
 
-    /// Takes in what a read of the database found, in one step.
-    pub fn update(&self, update: Update) {
-        let monotonic = self.0.clock.monotonic();
+    /// Takes in what a read of the database found, in one step. False if it is of no use: an index that the indexer
+    /// has just begun to fill never replaces a full one of the same contract.
+    pub fn update(&self, update: Update) -> bool {
         match update {
-            Update::Snapshot(snapshot) => {
-                let checkpoint = snapshot.checkpoint.clone();
-                // Built before the lock is taken, so that nobody waits.
-                let index = Index::new(snapshot);
-                let mut view = self.write();
-                let freshness = match &view.loaded {
-                    Some(known) if known.checkpoint.origin == checkpoint.origin => {
-                        let mut freshness = known.freshness;
-                        freshness.next(&known.checkpoint, &checkpoint, monotonic);
-                        freshness
-                    }
-                    _ => Freshness::first(&checkpoint, monotonic),
-                };
-                view.fault = None;
-                let old = view.loaded.replace(Loaded { index, checkpoint, freshness });
-                drop(view);
-                drop(old);
-            }
-            Update::Delta(delta) => {
-                let mut view = self.write();
-                view.fault = None;
-                if let Some(loaded) = &mut view.loaded {
-                    loaded.freshness.next(&loaded.checkpoint, &delta.checkpoint, monotonic);
-                    loaded.checkpoint = delta.checkpoint.clone();
-                    loaded.index.apply(delta);
-                }
-            }
+            Update::Snapshot(snapshot) => self.replace(snapshot),
+            Update::Delta(delta) => self.change(delta),
         }
     }
 
+    fn replace(&self, snapshot: Snapshot) -> bool {
+        let checkpoint = snapshot.checkpoint.clone();
+        // Made before the lock is taken, so that nobody waits; what it replaces is dropped after.
+        let index = Index::new(snapshot);
+        let mut view = self.write();
+        let monotonic = self.0.clock.monotonic();
+        let same = view.loaded.as_ref().filter(|known| known.checkpoint.origin == checkpoint.origin);
+        if checkpoint.confirmations == 0 && same.is_some_and(|known| !known.is_filling()) {
+            return false;
+        }
+        let freshness = match same {
+            Some(known) => known.freshness.next(&known.checkpoint, &checkpoint, monotonic),
+            None => Freshness::first(&checkpoint, monotonic),
+        };
+        view.fault = None;
+        let old = view.loaded.replace(Loaded { index, checkpoint, freshness });
+        drop(view);
+        drop(old);
+        true
+    }
+
+    fn change(&self, delta: Delta) -> bool {
+        let mut view = self.write();
+        let monotonic = self.0.clock.monotonic();
+        view.fault = None;
+        let Some(loaded) = &mut view.loaded else { return false };
+        loaded.freshness = loaded.freshness.next(&loaded.checkpoint, &delta.checkpoint, monotonic);
+        loaded.checkpoint = delta.checkpoint.clone();
+        loaded.index.apply(delta);
+        true
+    }
+
     /// Takes note that the database could not be read. What is known stays.
-    pub fn fault(&self, error: &StoreError) {
+    pub(crate) fn fault(&self, error: &FeedError) {
         self.write().fault = Some(public_reason(error));
     }
 
     /// Takes note that the feed is at work.
-    pub fn tick(&self) {
+    pub(crate) fn tick(&self) {
         let monotonic = self.0.clock.monotonic();
         self.write().ticked = monotonic;
     }
@@ -185,9 +197,9 @@ impl View {
 }
 
 /// What strangers may know of an error: the log has it all, with names of hosts and roles.
-fn public_reason(error: &StoreError) -> String {
+fn public_reason(error: &FeedError) -> String {
     match error {
-        StoreError::NoIndex | StoreError::Corrupt { .. } => error.to_string(),
-        _ => "the database does not answer".to_owned(),
+        FeedError::Store(StoreError::NoIndex | StoreError::Corrupt { .. }) | FeedError::Refilling => error.to_string(),
+        FeedError::Store(_) | FeedError::Silent(_) => "the database does not answer".to_owned(),
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use domain::{Address, BlockRef};
-use sqlx::migrate::MigrateError;
 use store::StoreError;
 
 /// An error of the indexer. Texts from strangers in it are clipped and have their control characters escaped.
@@ -20,7 +19,7 @@ pub enum IndexerError {
     },
     /// The database mirrors something else than what the node has.
     #[error(
-        "this database indexes another {of}: its {what} is {stored}, but {found} {at}. Nothing was changed. Use a \
+        "this database indexes another {of}: its {what} is {stored}, but {by} {found}. Nothing was changed. Use a \
          fresh database, or point {setting} at what this one was built from"
     )]
     WrongOrigin {
@@ -32,8 +31,8 @@ pub enum IndexerError {
         stored: String,
         /// The value that was found.
         found: String,
-        /// Where it was found.
-        at: String,
+        /// Who says so, and the verb.
+        by: String,
         /// The setting to change.
         setting: &'static str,
     },
@@ -145,13 +144,7 @@ impl IndexerError {
             | Self::DeployBlockUnknown { .. }
             | Self::Replaced { .. } => true,
             Self::Behind { .. } | Self::Rpc { .. } | Self::Incoherent { .. } | Self::BadLog { .. } => false,
-            Self::Store(StoreError::Corrupt { .. } | StoreError::InvalidRole(_)) => true,
-            Self::Store(StoreError::Migrate(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _))) => {
-                is_refusal(e)
-            }
-            Self::Store(StoreError::Migrate(_)) => true,
-            Self::Store(StoreError::Database(e)) => is_refusal(e),
-            Self::Store(_) => false,
+            Self::Store(e) => e.is_permanent(),
         }
     }
 
@@ -168,18 +161,6 @@ impl IndexerError {
             Self::Store(_) => "store",
             _ => "fatal",
         }
-    }
-}
-
-/// Whether Postgres, or the URL, says no for good: a URL that is none, a wrong password, a database that is not there,
-/// a role that may not.
-fn is_refusal(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Configuration(_) => true,
-        sqlx::Error::Database(e) => {
-            e.code().is_some_and(|code| code.starts_with("28") || code == "3D000" || code == "42501")
-        }
-        _ => false,
     }
 }
 
@@ -213,9 +194,9 @@ mod tests {
 
     #[test]
     fn trouble_is_not_the_end() {
-        assert!(!IndexerError::from(StoreError::Database(sqlx::Error::PoolTimedOut)).is_fatal());
+        assert!(!IndexerError::from(StoreError::NoIndex).is_fatal());
         assert!(!IndexerError::Behind { node: String::new(), head: 1, deploy_block: 2 }.is_fatal());
         assert!(IndexerError::Replaced { ours: 1, now: 2 }.is_fatal());
-        assert!(IndexerError::from(StoreError::Migrate(MigrateError::VersionMismatch(1))).is_fatal());
+        assert!(IndexerError::from(StoreError::InvalidRole(String::new())).is_fatal());
     }
 }

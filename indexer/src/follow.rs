@@ -84,10 +84,12 @@ impl Follower<'_> {
     /// The chain's head is not above ours, and is another one. If we have that block, the node lags, or the chain was
     /// taken back and will go on in another way; nothing is deleted before it does.
     async fn look_back(&mut self, tip: &BlockRow) -> Result<ControlFlow<()>, IndexerError> {
-        let ours = self.index.writer.block_hash(tip.block.number).await?;
-        if ours.is_some_and(|hash| hash != tip.block.hash) {
-            let heads = self.heads(tip).await?;
-            return self.rewind(tip, heads).await;
+        if let Some(ours) = self.index.writer.known_block(tip.block.number).await? {
+            let theirs = block(self.source, tip, ours.number).await?;
+            if theirs.is_some_and(|theirs| theirs.block != ours) {
+                let heads = self.heads(tip).await?;
+                return self.rewind(tip, heads).await;
+            }
         }
         guard::check(self.source, &self.index.origin).await?;
         if !self.lags {
@@ -102,24 +104,16 @@ impl Follower<'_> {
         let source = self.source;
         let next = self.index.head.number + 1;
         let last = tip.block.number.min(next + BLOCKS - 1);
-        let blocks: Vec<Option<BlockRow>> = stream::iter(next..=last)
-            .map(|number| async move {
-                if number == tip.block.number { Ok(Some(*tip)) } else { source.block(number).await }
-            })
-            .buffered(QUESTIONS)
-            .try_collect()
-            .await?;
+        let questions: Vec<_> = (next..=last).map(|number| block(source, tip, number)).collect();
+        let blocks: Vec<Option<BlockRow>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
         // A node behind a balancer may not have what another one has; a reorg meanwhile breaks the chain of parents.
         let blocks = linked(blocks.into_iter().map_while(|block| block).collect());
         let (Some(first), Some(&head)) = (blocks.first(), blocks.last()) else { return Ok(ControlFlow::Break(())) };
         if !self.index.is_followed_by(first) {
             return self.rewind(tip, heads).await;
         }
-        let entries: Vec<Vec<_>> = stream::iter(blocks.iter().map(|block| block.block))
-            .map(|block| source.logs_of(block))
-            .buffered(QUESTIONS)
-            .try_collect()
-            .await?;
+        let questions: Vec<_> = blocks.iter().map(|block| source.logs_of(block.block)).collect();
+        let entries: Vec<Vec<_>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
         self.index.advance(heads, blocks, head, entries.into_iter().flatten().collect()).await?;
         if head.block == tip.block {
             self.set_phase(Phase::Follow);
@@ -155,4 +149,9 @@ impl Follower<'_> {
             tracing::info!(head = %self.index.head, "at the tip of the chain");
         }
     }
+}
+
+/// The block at a height, which for the tip we have already.
+async fn block(source: &Source, tip: &BlockRow, number: u64) -> Result<Option<BlockRow>, IndexerError> {
+    if number == tip.block.number { Ok(Some(*tip)) } else { source.block(number).await }
 }

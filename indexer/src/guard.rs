@@ -14,24 +14,19 @@ use crate::{IndexerError, error::RpcFailure, source::Source};
 /// [`IndexerError::WrongOrigin`] and [`IndexerError::NoContract`], which are fatal; [`IndexerError::Behind`].
 pub(crate) async fn check(source: &Source, stored: &Origin) -> Result<(), IndexerError> {
     let contract = source.contract();
-    compare(
-        ("contract", "contract address", "contract"),
-        stored.contract,
-        contract,
-        "is what the settings say".to_owned(),
-    )?;
-    let at = format!("is what {source} says");
-    compare(("chain", "chain id", "rpc_url"), stored.chain_id, source.chain_id().await?, at.clone())?;
-    compare(("chain", "genesis hash", "rpc_url"), stored.genesis_hash, genesis(source).await?, at.clone())?;
+    compare(("contract", "contract address", "contract"), stored.contract, contract, "the settings say".to_owned())?;
+    let by = format!("{source} says");
+    compare(("chain", "chain id", "rpc_url"), stored.chain_id, source.chain_id().await?, by.clone())?;
+    compare(("chain", "genesis hash", "rpc_url"), stored.genesis_hash, genesis(source).await?, by.clone())?;
 
     let head = source.latest().await?.block.number;
     let deploy = stored.deploy_block;
     let Some(block) = source.block(deploy.number).await? else {
         return Err(IndexerError::Behind { node: source.to_string(), head, deploy_block: deploy.number });
     };
-    compare(("chain", "deploy block's hash", "rpc_url"), deploy.hash, block.block.hash, at.clone())?;
+    compare(("chain", "deploy block's hash", "rpc_url"), deploy.hash, block.block.hash, by.clone())?;
     match source.code_hash(head).await? {
-        Some(code) => compare(("contract", "contract's code hash", "contract"), stored.code_hash, code, at),
+        Some(code) => compare(("contract", "contract's code hash", "contract"), stored.code_hash, code, by),
         None => no_contract(source, stored.chain_id, head),
     }
 }
@@ -123,10 +118,10 @@ fn compare<T: PartialEq + ToString>(
     (of, what, setting): (&'static str, &'static str, &'static str),
     stored: T,
     found: T,
-    at: String,
+    by: String,
 ) -> Result<(), IndexerError> {
     if stored == found {
         return Ok(());
     }
-    Err(IndexerError::WrongOrigin { of, what, stored: stored.to_string(), found: found.to_string(), at, setting })
+    Err(IndexerError::WrongOrigin { of, what, stored: stored.to_string(), found: found.to_string(), by, setting })
 }

@@ -57,7 +57,7 @@ async fn below_window(source: &Source, index: &Index, lowest: u64) -> Result<Blo
     let start = guard::start(source, index.origin.deploy_block).await?;
     let mut search = DeepSearch::new(start.block, lowest.saturating_sub(1));
     while let Some(height) = search.look_below() {
-        let anchor = index.writer.anchor(height).await?;
+        let anchor = index.writer.known_block(height).await?;
         let Some(block) = search.looked(height, anchor) else { continue };
         let theirs = source.block(block.number).await?;
         if theirs.is_some_and(|theirs| theirs.block == block) {

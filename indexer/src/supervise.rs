@@ -3,11 +3,10 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use domain::Clock;
-use sqlx::PgPool;
 use store::{
     ingest::{self, Writer},
     rows::Checkpoint,
-    schema,
+    schema::{self, PgPool},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -133,7 +132,7 @@ impl Supervisor {
                 what: "deploy block",
                 stored: ours.to_string(),
                 found: given.to_string(),
-                at: "is what the settings say".to_owned(),
+                by: "the settings say".to_owned(),
                 setting: "deploy_block",
             }),
             _ => Ok(()),
@@ -173,17 +172,17 @@ impl Supervisor {
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     attempts: u32,
-    said: Option<(String, Duration)>,
+    said: Option<(&'static str, Duration)>,
 }
 
 impl Trouble {
     /// Takes note of an error and says it, unless it was said just now. Returns how long to wait.
     fn take(&mut self, error: &IndexerError, clock: &dyn Clock) -> Duration {
-        let (text, now) = (error.to_string(), clock.monotonic());
-        let known = self.said.as_ref().is_some_and(|(said, at)| *said == text && now.saturating_sub(*at) < SAY_EVERY);
+        let (kind, now) = (error.kind(), clock.monotonic());
+        let known = self.said.is_some_and(|(said, at)| said == kind && now.saturating_sub(at) < SAY_EVERY);
         if !known && !error.is_fatal() {
-            tracing::warn!(error = text, "indexer: in trouble, tries again until it works");
-            self.said = Some((text, now));
+            tracing::warn!(%error, "indexer: in trouble, tries again until it works");
+            self.said = Some((kind, now));
         }
         let wait = WAIT.saturating_mul(1 << self.attempts.min(8)).min(WAIT_MOST);
         self.attempts = self.attempts.saturating_add(1);

@@ -1,5 +1,7 @@
 //! What can go wrong between us and Postgres.
 
+use sqlx::migrate::MigrateError;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,7 +11,7 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     /// The schema could not be brought up to date.
     #[error("database schema: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     /// The database holds no index yet.
     #[error("the database holds no index yet: start `rollcall indexer` on it first")]
     NoIndex,
@@ -40,4 +42,43 @@ pub enum StoreError {
     /// Not a name that we give to a role.
     #[error("{0:?} is no name for a role: 1 to 63 of a-z 0-9 _, and no digit first")]
     InvalidRole(String),
+}
+
+impl StoreError {
+    /// Whether trying again cannot help: the URL is none, the server does not let this role in or does not have the
+    /// database, the schema is of another program, or a row is not valid. All else may pass by itself.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } | Self::InvalidRole(_) => true,
+            Self::Migrate(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _)) | Self::Database(e) => {
+                is_refusal(e)
+            }
+            Self::Migrate(_) => true,
+            Self::NoIndex | Self::Fenced { .. } | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
+/// SQLSTATE class 28 is "invalid authorization", 3D000 "no such database", 42501 "insufficient privilege".
+fn is_refusal(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Configuration(_) => true,
+        sqlx::Error::Database(e) => {
+            e.code().is_some_and(|code| code.starts_with("28") || code == "3D000" || code == "42501")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_not_permanent() {
+        assert!(!StoreError::Database(sqlx::Error::PoolTimedOut).is_permanent());
+        assert!(!StoreError::Migrate(MigrateError::Execute(sqlx::Error::PoolTimedOut)).is_permanent());
+        assert!(StoreError::Migrate(MigrateError::VersionMismatch(1)).is_permanent());
+        assert!(StoreError::Database(sqlx::Error::Configuration("no URL".into())).is_permanent());
+    }
 }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
     migrate::MigrateDatabase,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use crate::StoreError;
 
-/// SQLSTATE of "database already exists".
-const DUPLICATE_DATABASE: &str = "42P04";
+pub use sqlx::PgPool;
+
+/// SQLSTATE of "duplicate database", and of the unique violation that comes instead when two create it at once.
+const DATABASE_EXISTS: [&str; 2] = ["42P04", "23505"];
 
 /// Connects the writer. `url` is `postgres://user:password@host:port/database`.
 ///
@@ -25,6 +26,7 @@ pub async fn connect(url: &str) -> Result<PgPool, StoreError> {
         ("statement_timeout", "60s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "60s"),
+        ("client_min_messages", "warning"),
     ]);
     pool(4).connect_with(options).await.map_err(StoreError::from)
 }
@@ -55,7 +57,7 @@ pub async fn ensure_database(url: &str) -> Result<(), StoreError> {
         return Ok(());
     }
     match sqlx::Postgres::create_database(url).await {
-        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(DUPLICATE_DATABASE) => Ok(()),
+        Err(sqlx::Error::Database(e)) if e.code().is_some_and(|code| DATABASE_EXISTS.contains(&&*code)) => Ok(()),
         other => Ok(other?),
     }
 }
@@ -66,11 +68,11 @@ pub async fn ensure_database(url: &str) -> Result<(), StoreError> {
 /// [`StoreError::Migrate`] if the database has migrations that this program does not know, or other ones than it
 /// knows; [`StoreError::Database`] if Postgres does not answer.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    let migrator = sqlx::migrate!();
-    // A connection of its own: one that breaks in a migration must not go back into the pool with the lock held.
-    let mut connection = PgConnection::connect_with(pool.connect_options().as_ref()).await?;
-    migrator.run(&mut connection).await?;
-    Ok(connection.close().await?)
+    // A connection of its own, for one that fails in a migration still holds the lock: it must not live on in the pool.
+    let own = self::pool(1).connect_with(pool.connect_options().as_ref().clone()).await?;
+    let migrated = sqlx::migrate!().run(&own).await;
+    own.close().await;
+    Ok(migrated?)
 }
 
 /// Makes `role` a role that may log in and read every table, present and future, and nothing else. It has no password:

@@ -7,8 +7,9 @@ use e2e::{World, eventually};
 
 #[tokio::test]
 async fn a_reorg_of_five_takes_back_what_the_five_blocks_said() -> Result<()> {
-    let world = World::load(Scenario::Reorg).await?;
+    let world = World::play(Scenario::Reorg).await?;
     let before = Scenario::Reorg.expected()?;
+    assert_eq!(world.chain.head().await?.hash, before.head_hash, "played again, the same chain");
     let path = "/v1/namespaces/acme/services/payments/instances?health=all";
     let mut labels = world.labels(path).await?;
     labels.sort();

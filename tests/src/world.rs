@@ -29,6 +29,7 @@ pub struct World {
     anvil: Option<Anvil>,
     anvil_config: AnvilConfig,
     rpc_url: String,
+    deploy_block: Option<u64>,
     own_postgres: Option<TestPostgres>,
     indexer: Option<Part>,
     gateway: Option<(Part, String)>,
@@ -70,6 +71,16 @@ impl World {
     pub async fn load(scenario: Scenario) -> Result<Self> {
         let mut world = Self::empty(anvil_config(GENESIS_TIME)).await?;
         world.chain.load(scenario.state()).await?;
+        // A loaded chain has no old states to look for the contract's first block in.
+        world.deploy_block = Some(1);
+        world.run().await?;
+        Ok(world)
+    }
+
+    /// The chain of a scenario, played: unlike a loaded one it has old states, which a reorg needs.
+    pub async fn play(scenario: Scenario) -> Result<Self> {
+        let mut world = Self::empty(anvil_config(GENESIS_TIME)).await?;
+        scenario.play(&world.chain).await?;
         world.run().await?;
         Ok(world)
     }
@@ -87,6 +98,7 @@ impl World {
             anvil_config: AnvilConfig { port: Some(anvil.port()), ..anvil_config },
             anvil: Some(anvil),
             rpc_url,
+            deploy_block: None,
             own_postgres: None,
             indexer: None,
             gateway: None,
@@ -133,6 +145,7 @@ impl World {
     pub fn indexer_config(&self) -> indexer::Config {
         indexer::Config {
             poll_interval: Duration::from_millis(20),
+            deploy_block: self.deploy_block,
             ..indexer::Config::new(self.rpc_url.clone(), self.database_url.clone(), self.chain.registry())
         }
     }

@@ -160,23 +160,33 @@ fn past(entries: &[Entry], up_to: u64, touched: &[Entry]) -> Past {
         last_beats.insert(beat.instance, beat);
     }
     Past {
-        instances: newest(&mut kept.iter().filter(cold).filter_map(|entry| {
-            entry.row.instance.filter(|id| instances.contains(id)).map(|id| (id.0, *entry))
-        })),
+        instances: newest(
+            &mut kept
+                .iter()
+                .filter(cold)
+                .filter_map(|entry| entry.row.instance.filter(|id| instances.contains(id)).map(|id| (id.0, *entry))),
+        ),
         heartbeats: last_beats.into_values().filter(|beat| instances.contains(&beat.instance)).collect(),
-        rosters: newest(&mut kept.iter().filter_map(|entry| {
-            entry.event.service().filter(|key| services.contains(key)).map(|key| (key.0, *entry))
-        })),
-        namespaces: newest(&mut kept.iter().filter(|entry| entry.row.instance.is_none()).filter_map(|entry| {
-            entry.row.namespace.filter(|id| namespaces.contains(id)).map(|id| (id.0, *entry))
-        })),
+        rosters: newest(
+            &mut kept.iter().filter_map(|entry| {
+                entry.event.service().filter(|key| services.contains(key)).map(|key| (key.0, *entry))
+            }),
+        ),
+        namespaces: newest(
+            &mut kept
+                .iter()
+                .filter(|entry| entry.row.instance.is_none())
+                .filter_map(|entry| entry.row.namespace.filter(|id| namespaces.contains(id)).map(|id| (id.0, *entry))),
+        ),
     }
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn a_reorg_gives_the_state_that_the_remaining_events_give(
-        acts in vec(act(), 0..120), cut in any::<prop::sample::Index>(),
+        acts in vec(act(), 0..60), cut in any::<prop::sample::Index>(),
     ) {
         let (entries, states) = play(&acts);
         let ancestor = cut.index(states.len()) as u64;
@@ -206,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn a_batch_with_just_what_it_needs_does_the_same(acts in vec(act(), 0..120), cut in any::<prop::sample::Index>()) {
+    fn a_batch_with_just_what_it_needs_does_the_same(acts in vec(act(), 0..60), cut in any::<prop::sample::Index>()) {
         let (entries, states) = play(&acts);
         let block = cut.index(states.len()) as u64;
         let (before, batch) = entries.split_at(entries.partition_point(|e| e.row.block.number <= block));
@@ -215,10 +225,13 @@ proptest! {
             prop_assert_eq!(whole.apply(e.row.block.number, &e.event), Ok(()));
         }
         let needs = Needs::of(batch.iter().map(|e| &e.event));
-        let mut part = State::default();
-        part.services = pick(&whole.services, &needs.services);
-        part.instances = pick(&whole.instances, &needs.instances);
-        part.leases = pick(&whole.instances, &needs.leases).into_iter().map(|(id, row)| (id, row.lease)).collect();
+        let leases = pick(&whole.instances, &needs.leases).into_iter().map(|(id, row)| (id, row.lease)).collect();
+        let mut part = State {
+            namespaces: BTreeMap::new(),
+            services: pick(&whole.services, &needs.services),
+            instances: pick(&whole.instances, &needs.instances),
+            leases,
+        };
         for e in batch {
             prop_assert_eq!(part.apply(e.row.block.number, &e.event), Ok(()));
         }
@@ -235,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn a_log_that_is_left_out_is_noticed(acts in vec(act(), 40..120), which in any::<prop::sample::Index>()) {
+    fn a_log_that_is_left_out_is_noticed(acts in vec(act(), 40..60), which in any::<prop::sample::Index>()) {
         let (entries, _) = play(&acts);
         prop_assume!(!entries.is_empty());
         let missing = which.index(entries.len());
@@ -262,7 +275,10 @@ fn a_heartbeat_of_nobody_or_of_somebody_who_left_does_not_fit() {
         Err(Misfit::WrongStatus { status: Status::Deregistered, .. })
     ));
     let id = record(1, 0).id();
-    assert!(matches!(state.apply(9, &Event::HeartbeatBatch { time: 1, ids: vec![id] }), Err(Misfit::UnknownInstance { .. })));
+    assert!(matches!(
+        state.apply(9, &Event::HeartbeatBatch { time: 1, ids: vec![id] }),
+        Err(Misfit::UnknownInstance { .. })
+    ));
     assert_eq!(state, states[0]);
 }
 

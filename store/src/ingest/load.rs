@@ -57,25 +57,20 @@ impl Writer {
         rows.iter().map(|row| block_ref(&Columns { table: "block", row }, "number", "hash")).collect()
     }
 
-    /// The hash that the index holds for a height, if it is in the window.
-    pub async fn block_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
-        let row = sqlx::query("SELECT hash FROM block WHERE number = $1")
-            .bind(big("block number", number)?)
-            .fetch_optional(&self.pool)
-            .await?;
-        row.map(|row| Columns { table: "block", row: &row }.word("hash")).transpose()
-    }
-
-    /// The highest block at or below a height that has an event: an anchor below the window.
-    pub async fn anchor(&self, at_or_below: u64) -> Result<Option<BlockRef>, StoreError> {
+    /// The highest block at or below a height that the index knows the hash of: one of the window, or below it one
+    /// with an event.
+    pub async fn known_block(&self, at_or_below: u64) -> Result<Option<BlockRef>, StoreError> {
         let row = sqlx::query(
-            "SELECT block_number, block_hash FROM event WHERE block_number <= $1
-             ORDER BY block_number DESC, log_index DESC LIMIT 1",
+            "(SELECT number, hash FROM block WHERE number <= $1 ORDER BY number DESC LIMIT 1)
+             UNION ALL
+             (SELECT block_number, block_hash FROM event WHERE block_number <= $1
+              ORDER BY block_number DESC, log_index DESC LIMIT 1)
+             ORDER BY number DESC LIMIT 1",
         )
         .bind(big("block number", at_or_below)?)
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| block_ref(&Columns { table: "event", row: &row }, "block_number", "block_hash")).transpose()
+        row.map(|row| block_ref(&Columns { table: "block", row: &row }, "number", "hash")).transpose()
     }
 
     /// The instances of these ids, with their leases. Ids without a row are left out.

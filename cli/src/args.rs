@@ -1,0 +1,87 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{chain, completions, deregister, discover, gateway, heartbeat, indexer, key, namespace, register, status, up, update},
+    exit,
+    logs::{LogFormat, LogLevel},
+};
+
+/// Service discovery whose catalogue no single party can forge.
+///
+/// Services sign their registrations and heartbeats as transactions; an indexer mirrors them into Postgres; a gateway
+/// answers who is alive now, and where. `rollcall up` starts all of it on this machine.
+///
+/// Settings: flags count before environment variables, these before the file (--config, ROLLCALL_CONFIG, ./rollcall.toml,
+/// ./.rollcall/rollcall.toml).
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, after_help = exit::HELP, after_long_help = exit::HELP, max_term_width = 110)]
+pub struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub struct Common {
+    /// Configuration file [env: ROLLCALL_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Common")]
+    pub config: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT", help_heading = "Common")]
+    pub log_format: LogFormat,
+    /// From which level on to log, on stderr [default: info for what runs on, else warn; RUST_LOG]
+    #[arg(long, global = true, value_enum, value_name = "LEVEL", help_heading = "Common")]
+    pub log_level: Option<LogLevel>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a chain, the contract, Postgres, indexer, gateway and a demo on this machine
+    Up(up::Args),
+    /// Put the registry on a chain
+    #[command(subcommand)]
+    Chain(chain::Command),
+    /// Mirror the registry's events into Postgres
+    Indexer(indexer::Args),
+    /// Answer who is alive, over HTTP
+    Gateway(gateway::Args),
+    /// Claim a namespace
+    #[command(subcommand)]
+    Namespace(namespace::Command),
+    /// Register an instance of a service
+    Register(register::Args),
+    /// Replace the record of an instance
+    Update(update::Args),
+    /// Renew the lease of one or more instances, once or for as long as it runs
+    Heartbeat(heartbeat::Args),
+    /// Take an instance out of its service
+    Deregister(deregister::Args),
+    /// Who is alive now, and where?
+    Discover(discover::Args),
+    /// How the chain, the index and the gateway are
+    Status(status::Args),
+    /// Make a key, and see its account
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Print a completion script
+    Completions(completions::Args),
+}
+
+impl Command {
+    /// From which level on to log if nobody says.
+    pub fn log_level(&self) -> LogLevel {
+        match self {
+            Self::Indexer(_) | Self::Gateway(_) => LogLevel::Info,
+            _ => LogLevel::Warn,
+        }
+    }
+}

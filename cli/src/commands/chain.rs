@@ -1,0 +1,75 @@
+//! `rollcall chain`
+
+use std::time::Duration;
+
+use anyhow::Result;
+use client::{Chain, Publisher, SecretUrl, deploy};
+use serde::Serialize;
+
+use crate::{
+    config::{RPC_URL, Settings},
+    exit::Exit,
+    key::{self, SignerArgs},
+    out,
+};
+
+/// Put the registry on a chain
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Deploy the registry, unless it is there
+    ///
+    /// Where the chain has the canonical CREATE2 deployer, the address is the same on every chain and a second
+    /// deployment finds the first. The code that the chain then has is compared with this program's.
+    #[command(after_help = "--json: {contract, chain_id, deploy_block | null, deployed, tx | null}")]
+    Deploy(Deploy),
+}
+
+/// Where to, and who pays.
+#[derive(Debug, clap::Args)]
+pub struct Deploy {
+    /// Node of the chain, by HTTP [env: ROLLCALL_RPC_URL; file: rpc_url]
+    #[arg(long, value_name = "URL", help_heading = "Chain")]
+    pub rpc_url: Option<String>,
+    /// Who signs
+    #[command(flatten)]
+    pub signer: SignerArgs,
+    /// How many seconds to wait for the transaction to get into a block
+    #[arg(long, value_name = "SECONDS", default_value_t = Publisher::PATIENCE.as_secs(), help_heading = "Chain")]
+    pub wait: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    contract: String,
+    chain_id: u64,
+    deploy_block: Option<u64>,
+    /// False if it was there.
+    deployed: bool,
+    tx: Option<String>,
+}
+
+/// Runs it.
+pub async fn run(settings: &Settings, command: Command) -> Result<Exit> {
+    let Command::Deploy(args) = command;
+    let rpc_url: SecretUrl = settings.need(&RPC_URL, args.rpc_url.as_deref())?;
+    let key = key::signer(settings, &args.signer).await?;
+    let chain = Chain::connect(&rpc_url).await?;
+    let deployment = deploy::deploy(&chain, &key, Duration::from_secs(args.wait)).await?;
+    let answer = Answer {
+        contract: deployment.registry.address().to_string(),
+        chain_id: chain.chain_id(),
+        deploy_block: deployment.deploy_block,
+        deployed: deployment.tx.is_some(),
+        tx: deployment.tx.map(|tx| tx.to_string()),
+    };
+    out::either(args.json, &answer, || {
+        let Answer { contract, chain_id, .. } = &answer;
+        let block = answer.deploy_block.map_or("an unknown block".to_owned(), |block| format!("block {block}"));
+        let how = if answer.deployed { "deployed" } else { "there already, deployed" };
+        format!("the registry of chain {chain_id} is at {contract}: {how} in {block}\n")
+    })?;
+    Ok(Exit::Ok)
+}

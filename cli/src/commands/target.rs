@@ -1,0 +1,143 @@
+//! Flags that several commands share, and what they lead to.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use client::{Chain, Publisher, Registry, SecretUrl, Service, publish::Done};
+use domain::Address;
+use serde::Serialize;
+
+use crate::{
+    config::{CONTRACT, RPC_URL, Settings},
+    exit::usage,
+    key::{self, SignerArgs},
+};
+
+/// Which registry, on which chain.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RegistryArgs {
+    /// Node of the chain, by HTTP [env: ROLLCALL_RPC_URL; file: rpc_url]
+    #[arg(long, value_name = "URL", help_heading = "Chain")]
+    pub rpc_url: Option<String>,
+    /// Address of the registry [env: ROLLCALL_CONTRACT; file: contract]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Chain")]
+    pub contract: Option<String>,
+}
+
+/// A registry, and who signs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PublishArgs {
+    /// Which registry
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// Who signs
+    #[command(flatten)]
+    pub signer: SignerArgs,
+    /// How many seconds to wait for a transaction to get into a block
+    #[arg(long, value_name = "SECONDS", default_value_t = Publisher::PATIENCE.as_secs(), help_heading = "Chain")]
+    pub wait: u64,
+}
+
+impl RegistryArgs {
+    /// Connects to the node and finds the registry.
+    pub async fn connect(&self, settings: &Settings) -> Result<Registry> {
+        let rpc_url: SecretUrl = settings.need(&RPC_URL, self.rpc_url.as_deref())?;
+        let contract: Contract = settings.need(&CONTRACT, self.contract.as_deref())?;
+        Ok(Registry::at(Chain::connect(&rpc_url).await?, contract.0).await?)
+    }
+}
+
+impl PublishArgs {
+    /// Connects to the registry as the account that signs.
+    pub async fn connect(&self, settings: &Settings) -> Result<Publisher> {
+        // The key first: it needs no network.
+        let key = key::signer(settings, &self.signer).await?;
+        let registry = self.registry.connect(settings).await?;
+        Ok(Publisher::new(registry, &key, Duration::from_secs(self.wait)))
+    }
+}
+
+/// An address whose error says what one looks like.
+#[derive(Debug, Clone, Copy)]
+pub struct Contract(pub Address);
+
+impl std::str::FromStr for Contract {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let address = s.trim().parse().map_err(|_| "not an address: expected 0x and 40 hexadecimal digits".to_owned())?;
+        Ok(Self(address))
+    }
+}
+
+/// `ns/name`, or `name` in the account's own namespace.
+pub fn service(text: &str, account: Address) -> Result<Service> {
+    Service::parse_for(text, account).map_err(|error| usage(error.to_string()))
+}
+
+/// A transaction in a block, as JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct Transaction {
+    /// Its hash.
+    pub tx: String,
+    /// The number of its block.
+    pub block_number: u64,
+    /// The hash of its block.
+    pub block_hash: String,
+}
+
+impl From<&Done> for Transaction {
+    fn from(done: &Done) -> Self {
+        Self {
+            tx: done.tx.to_string(),
+            block_number: done.block.number,
+            block_hash: done.block.hash.to_string(),
+        }
+    }
+}
+
+/// Reads `10s`, `500ms`, `2m`, `1h`, `30d`, or a bare number of seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let millis = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err("expected a number with ms, s, m, h or d, such as 10s".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "expected a number with ms, s, m, h or d, such as 10s".to_owned())?;
+    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
+}
+
+/// A lease, in whole seconds.
+pub fn ttl(text: &str) -> Result<u32, String> {
+    let duration = duration(text)?;
+    let seconds = u32::try_from(duration.as_secs()).map_err(|_| "5s to 30d".to_owned())?;
+    if duration.subsec_millis() != 0 || !client::service::TTL.contains(&seconds) {
+        return Err("whole seconds from 5s to 30d".to_owned());
+    }
+    Ok(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, millis) in [("500ms", 500), ("10s", 10_000), ("7", 7_000), ("2m", 120_000), ("1h", 3_600_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "s", "1.5s", "-1s", "10 s", "1w", "99999999999999999999s", "18446744073709551615d"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(ttl("30d"), Ok(2_592_000));
+        for bad in ["4s", "31d", "5500ms", "0"] {
+            assert!(ttl(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The settings: each has a flag, variables and a key in the file. docs/configuration.md lists them.
+
+use super::File;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// In words, after "no".
+    pub what: &'static str,
+    /// The flag.
+    pub flag: &'static str,
+    /// Environment variables, the first that is set counts.
+    pub variables: &'static [&'static str],
+    /// The key in the file.
+    pub key: &'static str,
+    /// Its value in the file.
+    pub of_file: fn(&File) -> Option<String>,
+}
+
+/// The node.
+pub const RPC_URL: Setting = Setting {
+    what: "RPC URL of a node",
+    flag: "--rpc-url",
+    variables: &["ROLLCALL_RPC_URL"],
+    key: "rpc_url",
+    of_file: |file| file.rpc_url.clone(),
+};
+
+/// The registry.
+pub const CONTRACT: Setting = Setting {
+    what: "address of the registry contract",
+    flag: "--contract",
+    variables: &["ROLLCALL_CONTRACT"],
+    key: "contract",
+    of_file: |file| file.contract.clone(),
+};
+
+/// Where the index starts.
+pub const DEPLOY_BLOCK: Setting = Setting {
+    what: "deploy block",
+    flag: "--deploy-block",
+    variables: &["ROLLCALL_DEPLOY_BLOCK"],
+    key: "deploy_block",
+    of_file: |file| file.deploy_block.map(|number| number.to_string()),
+};
+
+/// The index.
+pub const DATABASE_URL: Setting = Setting {
+    what: "database URL",
+    flag: "--database-url",
+    variables: &["ROLLCALL_DATABASE_URL", "DATABASE_URL"],
+    key: "database_url",
+    of_file: |file| file.database_url.clone(),
+};
+
+/// Who answers.
+pub const GATEWAY_URL: Setting = Setting {
+    what: "gateway URL",
+    flag: "--gateway-url",
+    variables: &["ROLLCALL_GATEWAY_URL"],
+    key: "gateway_url",
+    of_file: |file| file.gateway_url.clone(),
+};
+
+/// Where a gateway listens.
+pub const LISTEN: Setting = Setting {
+    what: "address to listen on",
+    flag: "--listen",
+    variables: &["ROLLCALL_LISTEN"],
+    key: "listen",
+    of_file: |file| file.listen.clone(),
+};
+
+/// Who signs.
+pub const KEYSTORE: Setting = Setting {
+    what: "keystore",
+    flag: "--keystore",
+    variables: &["ROLLCALL_KEYSTORE"],
+    key: "keystore",
+    of_file: |file| file.keystore.clone(),
+};
+
+/// What opens the keystore.
+pub const PASSWORD_FILE: Setting = Setting {
+    what: "password file",
+    flag: "--password-file",
+    variables: &["ROLLCALL_PASSWORD_FILE"],
+    key: "password_file",
+    of_file: |file| file.password_file.clone(),
+};

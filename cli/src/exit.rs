@@ -1,0 +1,113 @@
+//! Errors as exit codes: scripts decide by them, so they never change their meaning.
+
+use std::process::ExitCode;
+
+use client::{ChainError, DiscoverError, InputError, KeyError};
+use gateway::GatewayError;
+use indexer::IndexerError;
+
+/// For `--help`; docs/cli.md says the same.
+pub const HELP: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    wrong usage or configuration
+  3    the chain said no: the contract reverts, or the account cannot pay
+  4    the node, the gateway or the database cannot be reached
+  5    discover: nothing live
+  130  interrupted";
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Ok = 0,
+    /// For any other reason.
+    Failed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// The contract or the chain said no.
+    Refused = 3,
+    /// The node, the gateway or the database cannot be reached.
+    Unreachable = 4,
+    /// `discover` found nothing live.
+    NothingLive = 5,
+    /// By a signal, before it was done.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// The user asked for something that cannot be, or did not say enough.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Makes a [`UsageError`].
+pub fn usage(text: impl Into<String>) -> anyhow::Error {
+    UsageError(text.into()).into()
+}
+
+/// A signal came before the work was done.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Something that is needed does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UnreachableError(pub String);
+
+/// The exit code of an error: that of the first cause which has one.
+pub fn of(error: &anyhow::Error) -> Exit {
+    error.chain().find_map(of_cause).unwrap_or(Exit::Failed)
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if cause.is::<UsageError>() || cause.is::<KeyError>() || cause.is::<InputError>() {
+        return Some(Exit::Usage);
+    }
+    if cause.is::<Interrupted>() {
+        return Some(Exit::Interrupted);
+    }
+    if cause.is::<UnreachableError>() {
+        return Some(Exit::Unreachable);
+    }
+    if let Some(error) = cause.downcast_ref::<ChainError>() {
+        return Some(of_chain(error));
+    }
+    if let Some(error) = cause.downcast_ref::<DiscoverError>() {
+        return Some(of_discover(error));
+    }
+    match (cause.downcast_ref::<IndexerError>(), cause.downcast_ref::<GatewayError>()) {
+        (Some(IndexerError::Config { .. }), _) => Some(Exit::Usage),
+        (_, Some(GatewayError::DatabaseUrl(_) | GatewayError::Taken(_))) => Some(Exit::Usage),
+        _ => None,
+    }
+}
+
+fn of_chain(error: &ChainError) -> Exit {
+    match error {
+        ChainError::Refused(_) | ChainError::InsufficientFunds { .. } => Exit::Refused,
+        ChainError::Unreachable { .. } => Exit::Unreachable,
+        ChainError::Input(_)
+        | ChainError::BadUrl(_)
+        | ChainError::NoContract { .. }
+        | ChainError::OtherContract { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn of_discover(error: &DiscoverError) -> Exit {
+    match error {
+        DiscoverError::BadUrl(_) => Exit::Usage,
+        error if error.is_unknown() => Exit::NothingLive,
+        error if error.is_unavailable() => Exit::Unreachable,
+        DiscoverError::Problem(_) => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}

@@ -1,0 +1,44 @@
+//! Deployed once, found again.
+
+use alloy::providers::Provider;
+use client::{ChainError, Registry, deploy};
+use domain::Address;
+use tools::AnvilConfig;
+
+use crate::world::{PATIENCE, World, chain, key};
+
+#[tokio::test]
+async fn the_second_deployment_finds_the_first() {
+    let (_anvil, chain) = chain(AnvilConfig::default()).await;
+    assert!(deploy::find(&chain).await.expect("an answer").is_none());
+    let first = deploy::deploy(&chain, &key(0), PATIENCE).await.expect("deployed");
+    assert_eq!(first.registry.address(), deploy::canonical_address());
+    assert!(first.tx.is_some());
+
+    // Blocks after it, so that the search has something to search.
+    for _ in 0..5 {
+        chain.provider().raw_request::<_, serde_json::Value>("evm_mine".into(), ()).await.expect("mined");
+    }
+    let second = deploy::deploy(&chain, &key(1), PATIENCE).await.expect("found");
+    assert_eq!(second.registry.address(), first.registry.address());
+    assert_eq!(second.tx, None);
+    assert_eq!(second.deploy_block, first.deploy_block);
+}
+
+#[tokio::test]
+async fn without_the_create2_deployer_it_is_created_plainly() {
+    let (_anvil, chain) = chain(AnvilConfig::default()).await;
+    let none = (deploy::CREATE2_DEPLOYER, "0x");
+    chain.provider().raw_request::<_, serde_json::Value>("anvil_setCode".into(), none).await.expect("no code");
+    let deployment = deploy::deploy(&chain, &key(0), PATIENCE).await.expect("deployed");
+    assert_ne!(deployment.registry.address(), deploy::canonical_address());
+}
+
+#[tokio::test]
+async fn what_is_no_registry_is_not_taken_for_one() {
+    let world = World::start().await;
+    let nothing = Registry::at(world.chain.clone(), Address::repeat_byte(0x11)).await;
+    assert!(matches!(nothing, Err(ChainError::NoContract { chain_id: 31337, .. })));
+    let other = Registry::at(world.chain.clone(), deploy::CREATE2_DEPLOYER).await;
+    assert!(matches!(other, Err(ChainError::OtherContract { .. })));
+}

@@ -1,0 +1,6 @@
+//! The SDK against a real chain.
+
+mod deploy;
+mod nonces;
+mod publish;
+mod world;

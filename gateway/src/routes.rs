@@ -1,0 +1,11 @@
+//! A file per route: its handler, its parameters, its documentation.
+
+pub(crate) mod discovery;
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod instance;
+pub(crate) mod instances;
+pub(crate) mod probes;
+pub(crate) mod services;
+
+mod filter;

@@ -1,0 +1,123 @@
+//! `POST /v1/discovery/services`: the open discovery API
+
+use api::{
+    DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery, Endpoint, Problem, discovery::PerformanceMetrics, timestamp,
+};
+use axum::{
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::text::clip;
+use url::Url;
+
+use super::{
+    filter::{Filter, number},
+    instances::{Service, first_expiry},
+};
+use crate::{
+    AppState,
+    answer::answer,
+    app::MAX_BODY,
+    error::{Error, Kind},
+    index::Instance,
+};
+
+/// The most instances of an answer.
+const LIMIT: usize = 1_000;
+
+/// Finds instances
+///
+/// The live instances of a service that claim to meet all constraints. An instance that claims nothing about a
+/// constraint does not meet it.
+#[utoipa::path(
+    post,
+    path = "/v1/discovery/services",
+    operation_id = "discover",
+    tag = "open discovery",
+    request_body = DiscoveryQuery,
+    responses(
+        (status = 200, description = "The live instances that match", body = DiscoveryAnswer),
+        (status = 400, description = "The body is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Nobody ever registered this service", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The gateway holds no index yet", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn discover(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Error> {
+    let query = read_body(&headers, body)?;
+    let Some((ns, name)) = query.service_name.split_once('/') else {
+        let allowed = "namespace/name, such as acme/payments";
+        return Err(Error::parameter("service_name", &query.service_name, allowed, "it names no namespace"));
+    };
+    let service = Service::parse(ns, name)?;
+    let filter = Filter::from_constraints(query.constraints);
+
+    let ((instances, first_expiry), at) = state.read(|index, at| {
+        let service = index.service(service.key).ok_or_else(|| service.unknown())?;
+        let live = service.listed().filter(|instance| instance.lease.is_live(at.now));
+        let found: Vec<&Instance> = live.filter(|instance| filter.matches(instance)).take(LIMIT).collect();
+        let shaped = found.iter().map(|instance| shape(instance, at.now)).collect();
+        Ok((shaped, first_expiry(found, at.now)))
+    })?;
+    let now = timestamp::from_seconds(at.now);
+    Ok(answer(&at, first_expiry, &DiscoveryAnswer { block: at.block, now, mode: at.mode, instances }))
+}
+
+fn read_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<DiscoveryQuery, Error> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        let detail = format!("the content-type is {:?}; send application/json", clip(media_type));
+        return Err(Error::new(Kind::UnsupportedMediaType, detail));
+    }
+    let bytes = body.map_err(|rejection| match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::BodyTooLarge, format!("the body may have {MAX_BODY} bytes")),
+        _ => Error::new(Kind::BadBody, "the body broke off"),
+    })?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::new(Kind::BadBody, clip_long(&e.to_string())))
+}
+
+/// What the parser says, with names that a stranger chose in it: clipped, but with room for what is allowed.
+fn clip_long(text: &str) -> String {
+    match text.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn shape(instance: &Instance, now: u64) -> DiscoveryInstance {
+    let uri = instance.endpoints().iter().find_map(Endpoint::uri);
+    let (address, port) = uri.map(host_and_port).unwrap_or_default();
+    DiscoveryInstance {
+        id: instance.id(),
+        address,
+        port,
+        metadata: instance.claims().cloned(),
+        health_status: "healthy".to_owned(),
+        performance_metrics: PerformanceMetrics {
+            heartbeat_age_s: now.saturating_sub(instance.lease.last_heartbeat),
+            expires_at: timestamp::from_seconds(instance.lease.expires_at()),
+            latency_ms: instance.claims().and_then(|claims| number(claims.get("latency_ms"))),
+        },
+    }
+}
+
+/// The host and the port of `https://host:port/…` or `host:port`, as far as they are there.
+pub(crate) fn host_and_port(endpoint: &str) -> (Option<String>, Option<u16>) {
+    let url = match endpoint.contains("://") {
+        true => Url::parse(endpoint).ok(),
+        // `mailto:x@y` is no host with a port.
+        false => Url::parse(&format!("tcp://{endpoint}")).ok().filter(|url| url.username().is_empty()),
+    };
+    let host = url.as_ref().and_then(Url::host_str).filter(|host| !host.is_empty());
+    let Some((url, host)) = url.as_ref().zip(host) else { return (None, None) };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    (Some(bare.to_owned()), url.port_or_known_default())
+}

@@ -1,0 +1,199 @@
+//! Requests to [`app`](crate::app) over an index that is filled by hand, on a clock that moves when told to.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use domain::{Address, B256, BlockRef, Bytes, Heads, InstanceId, Lease, ManualClock, Namespace, ServiceKey, Status};
+use serde_json::Value;
+use store::{
+    query::{Snapshot, Update},
+    rows::{Checkpoint, InstanceRow, NamespaceRow, Origin, ServiceRow},
+};
+use tower::ServiceExt;
+
+use crate::{AppState, app};
+
+mod contract;
+mod discovery;
+mod feed;
+mod hostile;
+mod instances;
+mod modes;
+mod problems;
+mod server;
+mod services;
+
+/// Chain time of the head.
+const NOW: u64 = 1_700_000_000;
+
+const OWNER: Address = Address::repeat_byte(0xab);
+
+/// A state with rows, and the clock that it runs on.
+struct World {
+    clock: Arc<ManualClock>,
+    state: AppState,
+    rows: Snapshot,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl World {
+    /// An index that holds the namespace `acme` and nothing else.
+    fn new() -> Self {
+        let clock = ManualClock::new();
+        let state = AppState::new(clock.clone());
+        let namespaces = vec![NamespaceRow { id: acme().id(), label: "acme".into(), owner: OWNER }];
+        let rows = Snapshot { checkpoint: checkpoint(100), namespaces, services: vec![], instances: vec![] };
+        let world = Self { clock, state, rows };
+        world.load();
+        world
+    }
+
+    /// An index with instances in `acme`; each is changed from the plain one by its function.
+    fn with<const N: usize>(instances: [(&'static str, &'static str, fn(&mut InstanceRow)); N]) -> Self {
+        let mut world = Self::new();
+        for (service, label, change) in instances {
+            world.add(acme(), service, label, change);
+        }
+        world.load();
+        world
+    }
+
+    fn add(&mut self, namespace: Namespace, service: &str, label: &str, change: impl FnOnce(&mut InstanceRow)) {
+        let mut row = instance(&namespace, service, label);
+        change(&mut row);
+        let listed = u64::from(row.lease.status.is_listed());
+        match self.rows.services.iter_mut().find(|known| known.key == row.service) {
+            Some(known) => known.count += listed,
+            None => self.rows.services.push(ServiceRow {
+                key: row.service,
+                namespace: namespace.id(),
+                name: service.into(),
+                count: listed,
+                sequence: 1,
+            }),
+        }
+        self.rows.instances.push(row);
+    }
+
+    /// Lets the gateway see the rows.
+    fn load(&self) {
+        assert!(self.state.update(Update::Snapshot(self.rows.clone())));
+    }
+
+    /// Lets the gateway see that the database answers, and the indexer as well if `confirmed`.
+    fn poll(&mut self, confirmed: bool) {
+        self.rows.checkpoint.confirmations += i64::from(confirmed);
+        self.load();
+    }
+
+    /// Moves time on, with a database and an indexer that are well.
+    fn pass(&mut self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+        self.rows.checkpoint.head_time += seconds;
+        self.rows.checkpoint.head.number += 1;
+        self.poll(true);
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await
+    }
+
+    async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.into()).expect("a request")).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = app(self.state.clone()).oneshot(request).await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.to_str().expect("text").contains("json"));
+        let body = if is_json && !bytes.is_empty() {
+            serde_json::from_slice(&bytes).expect("JSON")
+        } else {
+            Value::String(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        Answer { status, headers, body }
+    }
+
+    /// The labels in an instances answer.
+    async fn labels(&self, query: &str) -> Vec<String> {
+        let answer = self.get(&format!("/v1/namespaces/acme/services/payments/instances{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        let instances = answer.body["instances"].as_array().expect("a list");
+        let mut labels: Vec<_> = instances.iter().map(|i| i["label"].as_str().expect("a label").to_owned()).collect();
+        labels.sort();
+        labels
+    }
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no header {name}")).to_str().expect("text")
+    }
+
+    /// Checks that this is a whole problem of a kind, and returns its detail.
+    fn problem(&self, status: u16, word: &str) -> &str {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.body["type"], format!("urn:rollcall:error:{word}"), "{}", self.body);
+        assert_eq!(self.body["status"], status);
+        assert!(!self.body["title"].as_str().expect("a title").is_empty());
+        self.body["detail"].as_str().expect("a detail")
+    }
+}
+
+fn acme() -> Namespace {
+    Namespace::Label("acme".into())
+}
+
+fn instance(namespace: &Namespace, service: &str, label: &str) -> InstanceRow {
+    let service = ServiceKey::new(namespace.id(), service);
+    InstanceRow {
+        id: InstanceId::new(service, OWNER, label),
+        service,
+        label: label.into(),
+        registrant: OWNER,
+        version: "1.0.0".into(),
+        endpoints: vec![format!("https://{label}.example:8443").into_bytes().into()],
+        metadata: Bytes::from_static(
+            br#"{"zone":"z1","region":"eu","tags":["blue","fast"],"weight":10,"canary":true}"#,
+        ),
+        record_hash: B256::repeat_byte(1),
+        registered_block: 90,
+        updated_block: 95,
+        lease: Lease { owner: OWNER, last_heartbeat: NOW, ttl: 30, status: Status::Active, epoch: 0 },
+    }
+}
+
+fn metadata(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+fn checkpoint(number: u64) -> Checkpoint {
+    Checkpoint {
+        origin: Origin {
+            chain_id: 31_337,
+            genesis_hash: B256::repeat_byte(2),
+            contract: Address::repeat_byte(3),
+            code_hash: B256::repeat_byte(4),
+            deploy_block: BlockRef { number: 1, hash: B256::repeat_byte(5) },
+        },
+        head: BlockRef { number, hash: B256::repeat_byte(6) },
+        head_time: NOW,
+        heads: Heads { latest: number, safe: number - 32, finalized: number - 64 },
+        confirmations: 1,
+        change_seq: 10,
+        writer_epoch: 1,
+        problem: None,
+    }
+}

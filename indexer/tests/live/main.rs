@@ -1,0 +1,5 @@
+//! The indexer on a real Anvil and a real Postgres. After every story the index must say what the contract says.
+
+mod stories;
+mod trouble;
+mod world;

@@ -1,0 +1,141 @@
+//! Bad days: what waiting mends, and what it does not.
+
+use alloy::primitives::Address;
+use anyhow::{Context, Result, ensure};
+use indexer::{Config, IndexerError};
+use tools::AnvilConfig;
+
+use crate::world::{Chain, Running, World, anvil, eventually, postgres, record, register};
+
+#[tokio::test]
+async fn a_node_that_is_away_is_waited_for_and_the_database_says_so() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let path = state.path().join("state.json");
+    let mut world = World::new().await?;
+    let config = AnvilConfig { state: Some(path.clone()), ..AnvilConfig::default() };
+    let node = anvil(config.clone()).await?;
+    let port = node.port();
+    world.anvil = None;
+    world.chain = Chain::with_registry(&node.rpc_url()).await?;
+    world.config = Config { rpc_url: node.rpc_url(), contract: world.chain.registry, ..world.config };
+
+    let indexer = world.index();
+    world.chain.send(&register(record(0, 0), 30)).await?;
+    world.agrees().await?;
+    node.stop().await?;
+    let problem = eventually("a problem", async || world.checkpoint().await.ok()?.problem).await?;
+    ensure!(problem.contains("127.0.0.1"), "{problem}");
+
+    let _node = anvil(AnvilConfig { port: Some(port), ..config }).await?;
+    world.chain.send(&register(record(1, 0), 30)).await?;
+    ensure!(world.agrees().await?.instances.len() == 2);
+    indexer.stop().await
+}
+
+#[tokio::test]
+async fn postgres_and_node_may_come_after_the_indexer() -> Result<()> {
+    let mut server = postgres().await?;
+    let node = anvil(AnvilConfig::default()).await?;
+    let mut world = World::on(&server.url("late"), node).await?;
+    server.stop_server().await?;
+    let indexer = world.index();
+    server.start_server().await?;
+    world.agrees().await?;
+
+    for n in 0..3 {
+        server.stop_server().await?;
+        world.chain.send(&register(record(n, n), 30)).await?;
+        server.start_server().await?;
+        world.agrees().await?;
+    }
+    indexer.stop().await?;
+    world.anvil = None;
+    let port = world.config.rpc_url.rsplit_once(':').context("a port")?.1.parse()?;
+    let indexer = world.index();
+    let _node = anvil(AnvilConfig { port: Some(port), ..AnvilConfig::default() }).await?;
+    // It waited for the node; the node has another chain.
+    let error = indexer.end().await.expect_err("another chain");
+    ensure!(matches!(error, IndexerError::WrongOrigin { what: "genesis hash", .. }), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_chain_under_a_running_indexer_ends_it_and_deletes_nothing() -> Result<()> {
+    for config in [
+        AnvilConfig { timestamp: Some(1_000_000_000), ..AnvilConfig::default() },
+        AnvilConfig { chain_id: 4242, ..AnvilConfig::default() },
+    ] {
+        let mut world = World::new().await?;
+        let indexer = world.index();
+        world.chain.send(&register(record(0, 0), 30)).await?;
+        let before = world.agrees().await?;
+        let node = world.anvil.take().context("a node")?;
+        let port = node.port();
+        node.kill().await?;
+        let node = anvil(AnvilConfig { port: Some(port), ..config }).await?;
+        let error = indexer.end().await.expect_err("another chain");
+        ensure!(matches!(error, IndexerError::WrongOrigin { of: "chain", .. }), "{error}");
+        let text = error.to_string();
+        ensure!(text.contains("fresh database") && text.contains("127.0.0.1"), "{text}");
+        let after = world.snapshot().await?;
+        ensure!(before.instances == after.instances && before.checkpoint.head == after.checkpoint.head);
+        ensure!(after.checkpoint.problem.as_deref().is_some_and(|problem| problem.contains("another chain")));
+
+        // At the start too.
+        world.chain = Chain::with_registry(&node.rpc_url()).await?;
+        let error = world.index().end().await.expect_err("another chain");
+        ensure!(matches!(error, IndexerError::WrongOrigin { .. }), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_said_at_the_start() -> Result<()> {
+    let world = World::new().await?;
+    let refused = async |config: Config| Running::start(config).end().await.expect_err("refused");
+    let config = || world.config.clone();
+
+    let error = refused(Config { contract: Address::repeat_byte(7), ..config() }).await;
+    ensure!(matches!(error, IndexerError::NoContract { .. }), "{error}");
+    let error = refused(Config { deploy_block: Some(0), ..config() }).await;
+    ensure!(matches!(error, IndexerError::WrongDeployBlock { .. }), "{error}");
+    world.chain.mine(3).await?;
+    let error = refused(Config { deploy_block: Some(3), ..config() }).await;
+    ensure!(matches!(error, IndexerError::WrongDeployBlock { .. }), "{error}");
+    let error = refused(Config { rpc_url: "nonsense".into(), ..config() }).await;
+    ensure!(matches!(error, IndexerError::Config { setting: "rpc_url", .. }), "{error}");
+    let error = refused(Config { database_url: format!("{}_that_is_not_there", world.database_url), ..config() }).await;
+    ensure!(matches!(error, IndexerError::Store(_)), "{error}");
+
+    let indexer = Running::start(Config { deploy_block: Some(1), ..config() });
+    world.agrees().await?;
+    indexer.stop().await?;
+    let error = refused(Config { contract: Address::repeat_byte(7), ..config() }).await;
+    ensure!(matches!(error, IndexerError::WrongOrigin { of: "contract", .. }), "{error}");
+    let error = refused(Config { deploy_block: Some(2), ..config() }).await;
+    ensure!(matches!(error, IndexerError::WrongOrigin { what: "deploy block", .. }), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_newer_of_two_indexers_stays() -> Result<()> {
+    let world = World::new().await?;
+    let older = world.index();
+    world.agrees().await?;
+    let newer = world.index();
+    let error = older.end().await.expect_err("replaced");
+    ensure!(matches!(error, IndexerError::Replaced { .. }), "{error}");
+    world.chain.send(&register(record(0, 0), 30)).await?;
+    world.agrees().await?;
+    newer.stop().await
+}
+
+#[tokio::test]
+async fn a_websocket_url_serves_as_well() -> Result<()> {
+    let mut world = World::new().await?;
+    world.config.rpc_url = world.anvil.as_ref().context("a node")?.ws_url();
+    let indexer = world.index();
+    world.chain.send(&register(record(0, 0), 30)).await?;
+    world.agrees().await?;
+    indexer.stop().await
+}
