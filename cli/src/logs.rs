@@ -16,7 +16,6 @@ pub enum LogFormat {
 
 /// From which level on log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "they say it themselves")]
 pub enum LogLevel {
     Off,
     Error,

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::AppState;
 
 /// The shortest and the longest wait between two attempts to reach the database.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// The longest that reading changes may take.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -43,6 +43,7 @@ pub(crate) enum FeedError {
 /// Keeps `state` up to date until it is dropped.
 pub(crate) async fn run(state: AppState, database_url: String, poll_interval: Duration) -> Infallible {
     let mut backoff = BACKOFF.0;
+    let mut told = String::new();
     loop {
         state.tick();
         let error = match within(READ_WITHIN, Reader::connect(&database_url)).await {
@@ -54,7 +55,12 @@ pub(crate) async fn run(state: AppState, database_url: String, poll_interval: Du
         };
         state.fault(&error);
         state.telemetry().feed_failed();
-        tracing::warn!(%error, retry_in = ?backoff, "cannot read the database; serving what is known");
+        // The same again and again is told once.
+        let text = error.to_string();
+        if backoff == BACKOFF.0 || text != told {
+            tracing::warn!(error = ?text, "cannot read the database; serving what is known, and trying again");
+        }
+        told = text;
         sleep(backoff).await;
         backoff = (backoff * 2).min(BACKOFF.1);
     }

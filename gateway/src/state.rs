@@ -179,7 +179,7 @@ impl View {
     fn why_not_ready(&self, monotonic: Duration) -> Option<String> {
         let Some(loaded) = &self.loaded else {
             let reason = self.fault.as_deref().unwrap_or("the database has not been read yet");
-            return Some(format!("the gateway holds no index yet: {reason}"));
+            return Some(format!("the gateway cannot answer yet: {reason}"));
         };
         let at = loaded.freshness.at(&loaded.checkpoint, monotonic);
         if at.mode == api::Mode::Stale {

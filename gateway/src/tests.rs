@@ -38,6 +38,9 @@ struct World {
     rows: Snapshot,
 }
 
+/// A service, a label, and how the instance differs from the plain one.
+type Changed = (&'static str, &'static str, fn(&mut InstanceRow));
+
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
@@ -56,8 +59,8 @@ impl World {
         world
     }
 
-    /// An index with instances in `acme`; each is changed from the plain one by its function.
-    fn with<const N: usize>(instances: [(&'static str, &'static str, fn(&mut InstanceRow)); N]) -> Self {
+    /// An index with instances in `acme`.
+    fn with<const N: usize>(instances: [Changed; N]) -> Self {
         let mut world = Self::new();
         for (service, label, change) in instances {
             world.add(acme(), service, label, change);

@@ -1,6 +1,6 @@
 //! `GET /v1/discovery/health`
 
-use api::{DiscoveryHealth, HealthMetrics, HealthStatus, Mode, timestamp};
+use api::{DiscoveryHealth, HealthMetrics, HealthStatus, Mode, Problem, timestamp};
 use axum::{
     extract::{RawQuery, State},
     http::StatusCode,
@@ -26,6 +26,7 @@ const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
     tag = "open discovery",
     responses(
         (status = 200, description = "It can answer", body = DiscoveryHealth),
+        (status = 400, description = "It has no parameters", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It holds no index yet", body = DiscoveryHealth),
     ),
 )]

@@ -32,8 +32,8 @@ pub(crate) const KNOWN: Known = Known {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documents what `KNOWN` accepts")]
 pub(crate) struct InstancesQuery {
-    /// Live ones; all that are listed; or all that are listed only if none is live.
-    #[param(inline, default = "healthy")]
+    /// Live ones, which is the default; all that are listed; or all that are listed only if none is live.
+    #[param(inline)]
     health: Option<Health>,
     /// A range of semantic versions: `1.2` and `^1.2` mean at least 1.2 and less than 2. An instance whose version is no
     /// semantic version does not match.

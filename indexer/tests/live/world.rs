@@ -18,14 +18,18 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use bindings::{IServiceRegistry, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance};
 use domain::{BlockRef, Namespace, Record, SystemClock};
-use indexer::{Config, IndexerError};
+use indexer::{Config, IndexerError, Progress};
 use serde_json::{Value, json};
 use store::{
     query::{Reader, Snapshot, Update},
     rows::Checkpoint,
     schema,
 };
-use tokio::{runtime::Runtime, sync::OnceCell, task::JoinHandle};
+use tokio::{
+    runtime::Runtime,
+    sync::{OnceCell, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 use tools::{Anvil, AnvilConfig, TestPostgres, Tools};
 
@@ -134,13 +138,15 @@ pub async fn postgres() -> Result<TestPostgres> {
 pub struct Running {
     token: CancellationToken,
     task: JoinHandle<Result<(), IndexerError>>,
+    progress: watch::Receiver<Progress>,
 }
 
 impl Running {
     pub fn start(config: Config) -> Self {
         let token = CancellationToken::new();
-        let task = tokio::spawn(indexer::run(config, SystemClock::new(), token.clone()));
-        Self { token, task }
+        let (sender, progress) = watch::channel(Progress::default());
+        let task = tokio::spawn(indexer::run_with_progress(config, SystemClock::new(), token.clone(), sender));
+        Self { token, task, progress }
     }
 
     /// As a signal does.
@@ -149,8 +155,11 @@ impl Running {
         Ok(self.end().await?)
     }
 
-    /// In the middle of whatever it does.
-    pub async fn crash(self) {
+    /// In the middle of whatever it does after it has gone on a few times.
+    pub async fn crash(mut self) {
+        for _ in 0..4 {
+            let _ = tokio::time::timeout(PATIENCE, self.progress.changed()).await;
+        }
         self.task.abort();
         let _ = self.task.await;
     }

@@ -1,0 +1,126 @@
+//! `rollcall discover`
+
+use anyhow::{Context, Result};
+use api::{Endpoint, Instance, InstancesAnswer};
+use client::{
+    Gateway, SecretUrl, Service,
+    discover::{self, Wanted},
+};
+
+use crate::{
+    config::{GATEWAY_URL, Settings},
+    exit::{Exit, usage},
+    out,
+};
+
+/// Who is alive now, and where?
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  rollcall discover acme/payments --version '^1.2' --zone eu-west-1a\n\nEnds with 5 if nothing is live.\n--json: the gateway's answer: {namespace, service, block, now, mode, health, matched, instances}")]
+pub struct Args {
+    /// namespace/name, where namespace is a label or an account
+    #[arg(value_name = "SERVICE")]
+    pub service: String,
+    /// A range of semantic versions, such as ^1.2
+    #[arg(long, value_name = "RANGE")]
+    pub version: Option<String>,
+    /// A tag that it must have; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// In this zone
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// In this region
+    #[arg(long)]
+    pub region: Option<String>,
+    /// A field of the metadata and its value; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub meta: Vec<(String, String)>,
+    /// Expired and suspended ones too
+    #[arg(long)]
+    pub all: bool,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<u32>,
+    /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
+    #[arg(long, value_name = "URL")]
+    pub gateway_url: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+/// Runs it.
+pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
+    let service: Service = args.service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
+    let url: SecretUrl = settings.need(&GATEWAY_URL, args.gateway_url.as_deref())?;
+    let wanted = Wanted {
+        version: args.version,
+        tags: args.tags,
+        zone: args.zone,
+        region: args.region,
+        meta: args.meta,
+        all: args.all,
+        limit: args.limit,
+    };
+    let gateway = Gateway::new(&url, discover::PATIENCE)?;
+    let answer = gateway.instances(&service, &wanted).await.with_context(|| format!("discovering {service}"))?;
+    out::either(args.json, &answer, || words(&service, &answer))?;
+    Ok(if answer.instances.iter().any(|instance| instance.live) { Exit::Ok } else { Exit::NothingLive })
+}
+
+fn words(service: &Service, answer: &InstancesAnswer) -> String {
+    let live = answer.instances.iter().filter(|instance| instance.live).count();
+    let mut text = format!(
+        "{service}: {live} live, at block {} ({}){}\n",
+        answer.block.number,
+        answer.now,
+        match answer.mode {
+            api::Mode::Normal => "",
+            api::Mode::Preserved => "; the chain or the index stands still, and with it the leases",
+            api::Mode::Stale => "; the gateway cannot read the index now: this is what it knew",
+        },
+    );
+    if answer.instances.is_empty() {
+        return text;
+    }
+    let head = ["LABEL", "VERSION", "REGION", "ZONE", "EXPIRES IN", "ENDPOINTS"].map(String::from).to_vec();
+    let rows: Vec<_> = std::iter::once(head).chain(answer.instances.iter().map(|i| row(i, answer))).collect();
+    text.push_str(&out::table(&rows));
+    text
+}
+
+fn row(instance: &Instance, answer: &InstancesAnswer) -> Vec<String> {
+    let claimed = |name: &str| {
+        let value = instance.metadata.as_ref().and_then(|metadata| metadata.get(name)?.as_str());
+        value.unwrap_or("-").to_owned()
+    };
+    let left = (instance.expires_at - answer.now).whole_seconds();
+    let lease = match (instance.live, instance.status) {
+        (true, _) => format!("{left} s"),
+        (false, api::Status::Active) => format!("expired {} s ago", -left),
+        (false, status) => status.as_str().to_owned(),
+    };
+    let endpoints: Vec<&str> = instance
+        .endpoints
+        .iter()
+        .map(|endpoint| match endpoint {
+            Endpoint::Uri(uri) => uri.as_str(),
+            Endpoint::Base64(_) => "(no text)",
+        })
+        .collect();
+    vec![
+        instance.label.clone(),
+        instance.version.clone(),
+        claimed("region"),
+        claimed("zone"),
+        lease,
+        endpoints.join(" "),
+    ]
+}
