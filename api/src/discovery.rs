@@ -13,11 +13,10 @@ use crate::{BlockInfo, Mode};
 #[serde(deny_unknown_fields)]
 pub struct DiscoveryQuery {
     /// `namespace/name`.
-    #[schema(example = "acme/payments")]
+    #[schema(example = "acme/payments", pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9._-]{1,63})/[a-z0-9._-]{1,63}$")]
     pub service_name: String,
     /// What the instances must claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub constraints: Option<Constraints>,
 }
 
@@ -27,15 +26,12 @@ pub struct DiscoveryQuery {
 pub struct Constraints {
     /// Where it must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub location: Option<Location>,
     /// How fast it must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub latency: Option<Latency>,
     /// How much it must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub resources: Option<Resources>,
 }
 
@@ -45,11 +41,9 @@ pub struct Constraints {
 pub struct Location {
     /// The region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub region: Option<String>,
     /// The zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub zone: Option<String>,
 }
 
@@ -59,7 +53,6 @@ pub struct Location {
 pub struct Latency {
     /// The most that is acceptable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub max_ms: Option<f64>,
 }
 
@@ -69,15 +62,12 @@ pub struct Latency {
 pub struct Resources {
     /// Processors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub cpu: Option<f64>,
     /// Memory in megabytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub memory_mb: Option<f64>,
     /// Storage in gigabytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub storage_gb: Option<f64>,
 }
 

@@ -25,7 +25,8 @@ pub enum LogLevel {
     Trace,
 }
 
-/// Our own crates: the level is theirs. Those of others stay at warnings, since their debug lines hold whole URLs.
+/// Our own crates: the level is theirs. Those of others stay at warnings, since their debug lines hold whole URLs; sqlx
+/// stays at errors, since what it warns of is what we handle and tell ourselves.
 const OURS: [&str; 7] = ["rollcall", "client", "indexer", "gateway", "store", "tools", "anvil_fixtures"];
 
 /// Starts logging. `RUST_LOG` counts where `level` is not given; else `default`.
@@ -45,9 +46,11 @@ pub fn init(format: LogFormat, level: Option<LogLevel>, default: LogLevel) {
 
 fn directives(level: LogLevel) -> String {
     let word = format!("{level:?}").to_lowercase();
-    let others = if matches!(level, LogLevel::Off | LogLevel::Error) { &word } else { "warn" };
+    if matches!(level, LogLevel::Off | LogLevel::Error) {
+        return word;
+    }
     let ours = OURS.map(|name| format!("{name}={word}")).join(",");
-    format!("{others},{ours}")
+    format!("warn,sqlx=error,{ours}")
 }
 
 #[cfg(test)]
@@ -56,7 +59,7 @@ mod tests {
 
     #[test]
     fn others_stay_quiet() {
-        assert!(directives(LogLevel::Debug).starts_with("warn,rollcall=debug,"));
-        assert!(directives(LogLevel::Off).starts_with("off,rollcall=off,"));
+        assert!(directives(LogLevel::Debug).starts_with("warn,sqlx=error,rollcall=debug,"));
+        assert_eq!(directives(LogLevel::Off), "off");
     }
 }

@@ -38,7 +38,7 @@ impl Chain {
     /// # Errors
     /// [`ChainError::BadUrl`], [`ChainError::Unreachable`], [`ChainError::Node`].
     pub async fn connect(url: &SecretUrl) -> Result<Self, ChainError> {
-        let url = url.clone().with_scheme(&["http", "https"])?;
+        let url = url.clone().with_scheme(&["http", "https"]).map_err(ChainError::BadUrl)?;
         let http = http(&url, REQUEST_LIMIT).map_err(|error| ChainError::Unreachable {
             url: url.to_string(),
             reason: causes(&error),

@@ -49,7 +49,7 @@ pub struct Wanted {
 pub enum DiscoverError {
     /// The URL is none that a gateway answers at.
     #[error("the gateway URL is {0}")]
-    BadUrl(#[from] UrlError),
+    BadUrl(UrlError),
     /// No answer.
     #[error("cannot reach the gateway at {url}: {reason}")]
     Unreachable {
@@ -95,7 +95,7 @@ impl Gateway {
     /// # Errors
     /// [`DiscoverError::BadUrl`].
     pub fn new(url: &SecretUrl, patience: Duration) -> Result<Self, DiscoverError> {
-        let url = url.clone().with_scheme(&["http", "https"])?;
+        let url = url.clone().with_scheme(&["http", "https"]).map_err(DiscoverError::BadUrl)?;
         let http = http(&url, patience)
             .map_err(|error| DiscoverError::Unreachable { url: url.to_string(), reason: causes(&error) })?;
         Ok(Self { url, http })

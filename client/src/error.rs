@@ -14,7 +14,7 @@ pub enum ChainError {
     #[error(transparent)]
     Input(#[from] InputError),
     /// The contract said no.
-    #[error("{0}")]
+    #[error(transparent)]
     Refused(#[from] Refusal),
     /// No answer from the node.
     #[error("cannot reach the chain at {url}: {reason}")]
@@ -34,7 +34,7 @@ pub enum ChainError {
     },
     /// The URL is none that a node answers at.
     #[error("the RPC URL is {0}")]
-    BadUrl(#[from] crate::redact::UrlError),
+    BadUrl(crate::redact::UrlError),
     /// Not enough ether for the transaction.
     #[error("account {account} cannot pay for the transaction: send it some ether ({reason})")]
     InsufficientFunds {

@@ -28,6 +28,9 @@ pub(crate) struct At {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Freshness {
     time: ChainTime,
+    /// The latest time that was reached on this head. A confirmation without a block does not turn time back, or an
+    /// instance would be gone and come back with each.
+    reached: u64,
     /// When Postgres last answered.
     answered: Duration,
 }
@@ -36,7 +39,8 @@ impl Freshness {
     /// The first answer of Postgres. There is no telling for how long the head has been what it is: from now on it
     /// counts.
     pub(crate) fn first(checkpoint: &Checkpoint, monotonic: Duration) -> Self {
-        Self { time: ChainTime { head: checkpoint.head_time, confirmed: monotonic }, answered: monotonic }
+        let time = ChainTime { head: checkpoint.head_time, confirmed: monotonic };
+        Self { time, reached: time.head, answered: monotonic }
     }
 
     /// A further answer, `now`; the one before was `known`.
@@ -44,7 +48,12 @@ impl Freshness {
         let confirmed = known.confirmations != now.confirmations;
         let follows = known.head != now.head && lag(now) <= FOLLOWING;
         let confirmed = if confirmed || follows { monotonic } else { self.time.confirmed };
-        Self { time: ChainTime { head: now.head_time, confirmed }, answered: monotonic }
+        let reached = if known.head == now.head { self.now(monotonic) } else { now.head_time };
+        Self { time: ChainTime { head: now.head_time, confirmed }, reached, answered: monotonic }
+    }
+
+    fn now(&self, monotonic: Duration) -> u64 {
+        self.time.now(monotonic).max(self.reached)
     }
 
     /// What an answer given at the monotonic time `monotonic` is true at.
@@ -62,7 +71,7 @@ impl Freshness {
             hash: checkpoint.head.hash,
             time: timestamp::from_seconds(checkpoint.head_time),
         };
-        At { block, now: self.time.now(monotonic), mode, head_age }
+        At { block, now: self.now(monotonic), mode, head_age }
     }
 }
 

@@ -6,6 +6,7 @@ use client::{
     Gateway, SecretUrl, Service,
     discover::{self, Wanted},
 };
+use time::format_description::well_known::Rfc3339;
 
 use crate::{
     config::{GATEWAY_URL, Settings},
@@ -80,7 +81,7 @@ fn words(service: &Service, answer: &InstancesAnswer) -> String {
     let mut text = format!(
         "{service}: {live} live, at block {} ({}){}\n",
         answer.block.number,
-        answer.now,
+        answer.now.format(&Rfc3339).unwrap_or_default(),
         match answer.mode {
             api::Mode::Normal => "",
             api::Mode::Preserved => "; the chain or the index stands still, and with it the leases",

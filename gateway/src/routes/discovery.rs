@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::text::clip;
+use serde_json::Value;
 use url::Url;
 
 use super::{
@@ -81,7 +82,21 @@ fn read_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result
         StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::BodyTooLarge, format!("the body may have {MAX_BODY} bytes")),
         _ => Error::new(Kind::BadBody, "the body broke off"),
     })?;
-    serde_json::from_slice(&bytes).map_err(|e| Error::new(Kind::BadBody, clip_long(&e.to_string())))
+    let bad = |e: serde_json::Error| Error::new(Kind::BadBody, clip_long(&e.to_string()));
+    let query = serde_json::from_slice(&bytes).map_err(bad)?;
+    // serde also reads an object's fields from a list, one by one.
+    if has_list(&serde_json::from_slice(&bytes).map_err(bad)?) {
+        return Err(Error::new(Kind::BadBody, "there is a list where an object is expected"));
+    }
+    Ok(query)
+}
+
+fn has_list(value: &Value) -> bool {
+    match value {
+        Value::Array(_) => true,
+        Value::Object(fields) => fields.values().any(has_list),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// What the parser says, with names that a stranger chose in it: clipped, but with room for what is allowed.

@@ -64,8 +64,11 @@ pub(crate) struct InstancesQuery {
     operation_id = "list_instances",
     tag = "discovery",
     params(
-        ("ns" = String, Path, description = "A label, or the address of an account", example = "acme"),
-        ("name" = String, Path, description = "The name of the service", example = "payments"),
+        (
+            "ns" = String, Path, description = "A label, or the address of an account", example = "acme",
+            pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9._-]{1,63})$",
+        ),
+        ("name" = String, Path, description = "The name of the service", example = "payments", pattern = "^[a-z0-9._-]{1,63}$"),
         InstancesQuery,
     ),
     responses(

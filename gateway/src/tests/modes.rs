@@ -80,6 +80,26 @@ async fn a_confirmation_without_a_block_keeps_the_mode_normal() {
 }
 
 #[tokio::test]
+async fn a_confirmation_without_a_block_does_not_bring_back_who_is_gone() {
+    let mut world = World::with([("payments", "a1", |row| row.lease.last_heartbeat = NOW - 30)]);
+    assert_eq!(world.labels("").await, ["a1"]);
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.labels("").await.is_empty());
+    world.poll(true);
+    assert!(world.labels("").await.is_empty());
+    // Not ahead without end: a chain without blocks keeps everybody else.
+    for _ in 0..100 {
+        world.clock.advance(Duration::from_secs(2));
+        world.poll(true);
+    }
+    assert_eq!(world.get(PATH).await.body["now"], "2023-11-14T22:13:22Z");
+    // A block is what the chain says.
+    world.rows.checkpoint.head.number += 1;
+    world.poll(true);
+    assert_eq!(world.labels("").await, ["a1"]);
+}
+
+#[tokio::test]
 async fn an_indexer_that_lags_is_not_taken_for_one_that_follows() {
     let mut world = world();
     world.rows.checkpoint.heads.latest = 1_000;

@@ -46,7 +46,11 @@ pub struct Deployed {
 
 impl Folder {
     /// Takes the folder, and stops what a killed owner of it left running.
+    ///
+    /// # Errors
+    /// Of usage, if another `up` holds it, or if it is somebody else's: [`Folder::clear`] must not meet that.
     pub async fn open(path: &Path) -> Result<Self> {
+        check_ours(path)?;
         if !path.exists() {
             // Others may enter: Postgres refuses root and then runs as nobody. Files with secrets are closed themselves.
             let made = fs::DirBuilder::new().mode(0o711).recursive(true).create(path);
@@ -61,10 +65,12 @@ impl Folder {
             )),
             error => error.into(),
         })?;
-        for stopped in run.stop_leftovers().await? {
+        let folder = Self { run, shown: path.to_owned() };
+        fs::write(folder.path(MARK_FILE), MARK).with_context(|| format!("writing into {}", path.display()))?;
+        for stopped in folder.run.stop_leftovers().await? {
             tracing::warn!("stopped what an earlier run had left: {stopped}");
         }
-        Ok(Self { run, shown: path.to_owned() })
+        Ok(folder)
     }
 
     /// Forgets the chain, the index and the keys.
@@ -163,6 +169,24 @@ impl Folder {
         write().with_context(|| format!("writing {}", path.display()))
     }
 }
+
+/// Refuses a folder that holds something, and no mark of ours.
+fn check_ours(path: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(path) else {
+        return Ok(());
+    };
+    let marked = fs::read_to_string(path.join(MARK_FILE)).is_ok_and(|text| text == MARK);
+    // Of a start that was killed at once.
+    let others = entries.flatten().filter(|entry| entry.file_name() != "lock").count();
+    if marked || others == 0 {
+        return Ok(());
+    }
+    Err(usage(format!("{} is no folder of `rollcall up` and is not empty: choose another one with --dir", path.display())))
+}
+
+/// Marks the folder as ours, and keeps it out of version control.
+const MARK_FILE: &str = ".gitignore";
+const MARK: &str = "# This folder belongs to `rollcall up`: chain, index and keys for development.\n*\n";
 
 /// Anvil's state.
 pub const CHAIN: &str = "chain.json";

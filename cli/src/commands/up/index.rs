@@ -5,7 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use client::SecretUrl;
 use domain::Clock;
-use tokio::task::JoinHandle;
+use indexer::{Phase, Progress};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tools::{Postgres, PostgresConfig, Tools};
 
@@ -13,6 +14,8 @@ use super::{chain::LocalChain, folder::Folder};
 
 /// The role that the gateway reads with.
 const READER: &str = "rollcall_gateway";
+
+const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// The server that the index is on.
 pub enum Database {
@@ -76,15 +79,25 @@ pub struct Part {
 }
 
 impl Part {
-    /// The indexer of this chain.
-    pub fn indexer(chain: &LocalChain, database_url: &SecretUrl, clock: Arc<dyn Clock>) -> Self {
+    /// The indexer of this chain. It is at work when this returns: a gateway finds an index.
+    pub async fn indexer(chain: &LocalChain, database_url: &SecretUrl, clock: Arc<dyn Clock>) -> Result<Self> {
         let contract = chain.deployed.contract;
         let config = indexer::Config {
             deploy_block: Some(chain.deployed.block),
             poll_interval: Duration::from_millis(100),
             ..indexer::Config::new(chain.rpc_url.expose(), database_url.expose(), contract)
         };
-        Self::spawn("the indexer", |stop| async move { Ok(indexer::run(config, clock, stop).await?) })
+        let progress = watch::Sender::new(Progress::default());
+        let mut seen = progress.subscribe();
+        let run = |stop| async move { Ok(indexer::run_with_progress(config, clock, stop, progress).await?) };
+        let mut part = Self::spawn("the indexer", run);
+        let at_work = timeout(START_LIMIT, seen.wait_for(|progress| progress.phase != Phase::Starting));
+        tokio::select! {
+            biased;
+            error = part.ended() => return Err(error),
+            at_work = at_work => drop(at_work.context("the indexer does not start")?),
+        }
+        Ok(part)
     }
 
     /// A gateway on this index; answers its URL, too.
@@ -126,7 +139,7 @@ impl Part {
         if self.task.is_finished() {
             return;
         }
-        if tokio::time::timeout(limit, &mut self.task).await.is_err() {
+        if timeout(limit, &mut self.task).await.is_err() {
             tracing::warn!("{} does not stop; leaving it", self.name);
             self.task.abort();
         }

@@ -166,7 +166,7 @@ impl World {
         let serve = stages.run("index", async |_| {
             let clock = stages.clock();
             let (writer, reader) = database.prepare(&chain).await?;
-            let indexer = Part::indexer(&chain, &writer, clock.clone());
+            let indexer = Part::indexer(&chain, &writer, clock.clone()).await?;
             let (gateway, url) = Part::gateway(args.gateway_port, &reader, clock).await?;
             let words = format!("indexer and gateway run; {url}");
             Ok(((writer, indexer, gateway, url), words))

@@ -1,7 +1,6 @@
 //! What `up` says when it is ready: a table for people, or one line of JSON for programs.
 
 use anvil_fixtures::demo;
-use client::SecretUrl;
 use serde_json::{Value, json};
 
 use super::{World, demo::Running, stages::Stages};
@@ -36,7 +35,7 @@ pub fn words(world: &World, stages: &Stages) -> String {
     if let Some(Running { instance, pid }) = first {
         let service = format!("{}/{}", instance.namespace, instance.name);
         let path = format!("/v1/namespaces/{}/services/{}/instances", instance.namespace, instance.name);
-        tries.push(vec![format!("  curl -s {}{path}", origin(gateway_url))]);
+        tries.push(vec![format!("  curl -s {}{path}", gateway_url)]);
         tries.push(vec![format!("  {rollcall} discover {service}")]);
         tries.push(vec![
             format!("  kill {pid}"),
@@ -87,19 +86,15 @@ pub fn json(world: &World, stages: &Stages) -> Value {
         "stages": times,
         "rpc_url": world.chain.rpc_url.to_string(),
         "chain_id": world.chain.registry.chain().chain_id(),
-        "contract": world.chain.deployed.contract,
+        "contract": world.chain.deployed.contract.to_string(),
         "deploy_block": world.chain.deployed.block,
         "database_url": world.database_url.to_string(),
-        "gateway_url": origin(&world.gateway_url),
+        "gateway_url": world.gateway_url.to_string(),
         "config": world.folder.path("rollcall.toml"),
         "keys": world.folder.path("keys.json"),
-        "account": world.own_account,
+        "account": world.own_account.to_string(),
         "demo": demo,
     })
-}
-
-fn origin(url: &SecretUrl) -> String {
-    url.to_string()
 }
 
 /// How the user called this program.
