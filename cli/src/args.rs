@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{chain, completions, deregister, discover, gateway, heartbeat, indexer, key, namespace, register, status, up, update},
+    commands::{
+        chain, completions, deregister, discover, gateway, heartbeat, indexer, key, namespace, register, status, up,
+        update,
+    },
     exit,
     logs::{LogFormat, LogLevel},
 };
@@ -42,37 +45,24 @@ pub struct Common {
     pub log_level: Option<LogLevel>,
 }
 
-/// The commands.
+/// The commands. What each says of itself is at its own arguments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start a chain, the contract, Postgres, indexer, gateway and a demo on this machine
     Up(up::Args),
-    /// Put the registry on a chain
     #[command(subcommand)]
     Chain(chain::Command),
-    /// Mirror the registry's events into Postgres
     Indexer(indexer::Args),
-    /// Answer who is alive, over HTTP
     Gateway(gateway::Args),
-    /// Claim a namespace
     #[command(subcommand)]
     Namespace(namespace::Command),
-    /// Register an instance of a service
     Register(register::Args),
-    /// Replace the record of an instance
     Update(update::Args),
-    /// Renew the lease of one or more instances, once or for as long as it runs
     Heartbeat(heartbeat::Args),
-    /// Take an instance out of its service
     Deregister(deregister::Args),
-    /// Who is alive now, and where?
     Discover(discover::Args),
-    /// How the chain, the index and the gateway are
     Status(status::Args),
-    /// Make a key, and see its account
     #[command(subcommand)]
     Key(key::Command),
-    /// Print a completion script
     Completions(completions::Args),
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use client::{ChainError, DiscoverError, InputError, KeyError};
 use gateway::GatewayError;
 use indexer::IndexerError;
+use store::StoreError;
 
 /// For `--help`; docs/cli.md says the same.
 pub const HELP: &str = "\
@@ -57,11 +58,6 @@ pub fn usage(text: impl Into<String>) -> anyhow::Error {
 #[error("interrupted")]
 pub struct Interrupted;
 
-/// Something that is needed does not answer.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UnreachableError(pub String);
-
 /// The exit code of an error: that of the first cause which has one.
 pub fn of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(of_cause).unwrap_or(Exit::Failed)
@@ -74,17 +70,26 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if cause.is::<Interrupted>() {
         return Some(Exit::Interrupted);
     }
-    if cause.is::<UnreachableError>() {
-        return Some(Exit::Unreachable);
-    }
     if let Some(error) = cause.downcast_ref::<ChainError>() {
         return Some(of_chain(error));
     }
     if let Some(error) = cause.downcast_ref::<DiscoverError>() {
         return Some(of_discover(error));
     }
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return Some(if error.is_permanent() { Exit::Failed } else { Exit::Unreachable });
+    }
     match (cause.downcast_ref::<IndexerError>(), cause.downcast_ref::<GatewayError>()) {
-        (Some(IndexerError::Config { .. }), _) => Some(Exit::Usage),
+        (
+            Some(
+                IndexerError::Config { .. }
+                | IndexerError::NoContract { .. }
+                | IndexerError::WrongOrigin { .. }
+                | IndexerError::WrongDeployBlock { .. }
+                | IndexerError::DeployBlockUnknown { .. },
+            ),
+            _,
+        ) => Some(Exit::Usage),
         (_, Some(GatewayError::DatabaseUrl(_) | GatewayError::Taken(_))) => Some(Exit::Usage),
         _ => None,
     }
@@ -109,5 +114,20 @@ fn of_discover(error: &DiscoverError) -> Exit {
         error if error.is_unavailable() => Exit::Unreachable,
         DiscoverError::Problem(_) => Exit::Usage,
         _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_cause_with_a_code_decides() {
+        let refused = ChainError::from(client::Refusal::Other("x".into()));
+        assert_eq!(of(&anyhow::Error::new(refused).context("doing it")), Exit::Refused);
+        assert_eq!(of(&usage("no").context("reading")), Exit::Usage);
+        assert_eq!(of(&anyhow::Error::new(StoreError::NoIndex)), Exit::Unreachable);
+        assert_eq!(of(&anyhow::anyhow!("something else")), Exit::Failed);
+        assert_eq!(of(&Interrupted.into()), Exit::Interrupted);
     }
 }

@@ -58,7 +58,9 @@ pub fn table(rows: &[Vec<String>]) -> String {
 
 /// Metadata is anybody's: it must not steer the terminal.
 pub fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

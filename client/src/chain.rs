@@ -39,10 +39,8 @@ impl Chain {
     /// [`ChainError::BadUrl`], [`ChainError::Unreachable`], [`ChainError::Node`].
     pub async fn connect(url: &SecretUrl) -> Result<Self, ChainError> {
         let url = url.clone().with_scheme(&["http", "https"]).map_err(ChainError::BadUrl)?;
-        let http = http(&url, REQUEST_LIMIT).map_err(|error| ChainError::Unreachable {
-            url: url.to_string(),
-            reason: causes(&error),
-        })?;
+        let http = http(&url, REQUEST_LIMIT)
+            .map_err(|error| ChainError::Unreachable { url: url.to_string(), reason: causes(&error) })?;
         let provider = ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(http, url.url().clone());
         let mut chain = Self { provider: provider.erased(), url: Arc::new(url), chain_id: 0 };
         chain.chain_id = chain.provider.get_chain_id().await.map_err(|e| chain.failure(e))?;

@@ -62,7 +62,9 @@ pub enum DiscoverError {
     #[error("{}", said(.0))]
     Problem(Box<Problem>),
     /// An answer that no gateway gives.
-    #[error("{url} answers with status {status} something that no gateway answers: is it the gateway's URL? ({reason})")]
+    #[error(
+        "{url} answers with status {status} something that no gateway answers: is it the gateway's URL? ({reason})"
+    )]
     NoGateway {
         /// Who answered.
         url: String,

@@ -120,7 +120,6 @@ fn retry_after(failures: u32, pause: Duration) -> Duration {
     grown.min(pause) + jitter(1)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -188,7 +188,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("key.json");
         for damaged in [
-            "", "{}", "[1]",
+            "",
+            "{}",
+            "[1]",
             r#"{"version":3,"crypto":{"cipherparams":{"iv":"00"},"kdfparams":{"dklen":32}}}"#,
             r#"{"version":3,"crypto":{"cipherparams":{"iv":"00000000000000000000000000000000"},"kdfparams":{"dklen":8}}}"#,
         ] {

@@ -81,8 +81,10 @@ pub(crate) fn decode(data: &[u8], known: Option<&Namespace>) -> Refusal {
     let Ok(error) = Raw::abi_decode(data) else {
         return Refusal::Other(match data {
             [] => "without a reason (out of gas, or a contract that has no such function)".to_owned(),
-            data => alloy::sol_types::decode_revert_reason(data)
-                .map_or_else(|| format!("unknown error {}", alloy::hex::encode_prefixed(clip(data))), |r| text::clip(&r)),
+            data => alloy::sol_types::decode_revert_reason(data).map_or_else(
+                || format!("unknown error {}", alloy::hex::encode_prefixed(clip(data))),
+                |r| text::clip(&r),
+            ),
         });
     };
     let namespace = |id: B256| match known {
@@ -112,7 +114,11 @@ pub(crate) fn decode(data: &[u8], known: Option<&Namespace>) -> Refusal {
         Raw::MetadataTooLong(e) => Refusal::Input(format!("{} bytes of metadata, at most {}", e.length, e.max)),
         Raw::TtlOutOfRange(e) => Refusal::Input(format!("a ttl of {} s, from {} to {}", e.ttl, e.min, e.max)),
         Raw::BatchSizeOutOfRange(e) => Refusal::Input(format!("a batch of {}, at most {}", e.size, e.max)),
-        #[allow(unreachable_patterns, clippy::allow_attributes, reason = "the contract may get errors that we do not name")]
+        #[allow(
+            unreachable_patterns,
+            clippy::allow_attributes,
+            reason = "the contract may get errors that we do not name"
+        )]
         other => Refusal::Other(format!("{other:?}")),
     }
 }

@@ -124,13 +124,14 @@ impl Registry {
         }
     }
 
-
     fn failed(&self, error: alloy::contract::Error) -> ChainError {
         match error {
-            alloy::contract::Error::TransportError(error) => match error.as_error_resp().and_then(|e| e.as_revert_data()) {
-                Some(data) => refusal::decode(&data, None).into(),
-                None => self.chain.failure(error),
-            },
+            alloy::contract::Error::TransportError(error) => {
+                match error.as_error_resp().and_then(|e| e.as_revert_data()) {
+                    Some(data) => refusal::decode(&data, None).into(),
+                    None => self.chain.failure(error),
+                }
+            }
             other => ChainError::Unexpected(other.to_string()),
         }
     }

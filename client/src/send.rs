@@ -67,7 +67,6 @@ impl Sender {
         self.account
     }
 
-
     /// Sends and waits until it is in a block. `known` names the namespace in errors.
     pub(crate) async fn send(
         &self,
@@ -75,15 +74,16 @@ impl Sender {
         input: Bytes,
         known: Option<&Namespace>,
     ) -> Result<TransactionReceipt, ChainError> {
-        let request = TransactionRequest { to: Some(to), ..Default::default() }
-            .with_from(self.account)
-            .with_input(input);
+        let request =
+            TransactionRequest { to: Some(to), ..Default::default() }.with_from(self.account).with_input(input);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 time::sleep(jitter(attempt)).await;
             }
             match self.submit(request.clone(), known).await? {
-                Sent::NonceTaken => tracing::debug!(account = %self.account, attempt, "the nonce is taken; trying again"),
+                Sent::NonceTaken => {
+                    tracing::debug!(account = %self.account, attempt, "the nonce is taken; trying again")
+                }
                 Sent::Pending { hash, nonce } => match self.mined(hash, nonce).await? {
                     Mined::Receipt(receipt) if receipt.status() => return Ok(*receipt),
                     Mined::Receipt(receipt) => return Err(self.why(request, &receipt, known).await),
@@ -218,7 +218,14 @@ fn words(message: &str) -> Trouble {
     let has = |words: &[&str]| words.iter().any(|w| message.contains(w));
     if has(&["already known", "already imported", "known transaction", "alreadyknown"]) {
         Trouble::AlreadyKnown
-    } else if has(&["nonce too low", "nonce is too low", "underpriced", "invalid nonce", "oldnonce", "could not replace"]) {
+    } else if has(&[
+        "nonce too low",
+        "nonce is too low",
+        "underpriced",
+        "invalid nonce",
+        "oldnonce",
+        "could not replace",
+    ]) {
         Trouble::NonceTaken
     } else {
         Trouble::Other

@@ -16,7 +16,9 @@ use crate::{
 
 /// Who is alive now, and where?
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  rollcall discover acme/payments --version '^1.2' --zone eu-west-1a\n\nEnds with 5 if nothing is live.\n--json: the gateway's answer: {namespace, service, block, now, mode, health, matched, instances}")]
+#[command(
+    after_help = "Example:\n  rollcall discover acme/payments --version '^1.2' --zone eu-west-1a\n\nEnds with 5 if nothing is live.\n--json: the gateway's answer: {namespace, service, block, now, mode, health, matched, instances}"
+)]
 pub struct Args {
     /// namespace/name, where namespace is a label or an account
     #[arg(value_name = "SERVICE")]
@@ -59,7 +61,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
-    let service: Service = args.service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
+    let service: Service =
+        args.service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
     let url: SecretUrl = settings.need(&GATEWAY_URL, args.gateway_url.as_deref())?;
     let wanted = Wanted {
         version: args.version,

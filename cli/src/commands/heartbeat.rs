@@ -3,7 +3,7 @@
 use std::{io::Read, time::Duration};
 
 use anyhow::Result;
-use client::heartbeat;
+use client::{Publisher, heartbeat};
 use domain::InstanceId;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,9 @@ use crate::{
 /// Once, or with --every for as long as it runs: until Ctrl-C or SIGTERM. A node that does not answer is asked again;
 /// what does not pass by itself, such as an instance that is gone, ends it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  rollcall heartbeat acme/payments --label a1 --every 10s\n\n--json, one document per heartbeat: {tx, block_number, renewed, skipped}")]
+#[command(
+    after_help = "Example:\n  rollcall heartbeat acme/payments --label a1 --every 10s\n\n--json, one document per heartbeat: {tx, block_number, renewed, skipped}"
+)]
 pub struct Args {
     /// namespace/name, or a bare name in the account's own namespace
     #[arg(value_name = "SERVICE", required_unless_present = "ids")]
@@ -78,53 +80,69 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     if args.labels.is_empty() && args.ids.is_empty() {
         return Err(usage("which instance? give --label LABEL, or --id ID"));
     }
+    for label in &args.labels {
+        domain::text::check_name("label", label).map_err(client::InputError::from)?;
+    }
     let mut ids = Vec::new();
     for id in &args.ids {
         ids.push(id.parse::<InstanceId>().map_err(|error| usage(format!("--id: {error}")))?);
     }
-    let publisher = args.publish.connect(settings).await?;
-    if let Some(text) = &args.service {
-        let service = service(text, publisher.account())?;
-        for label in &args.labels {
-            domain::text::check_name("label", label).map_err(client::InputError::from)?;
-            ids.push(publisher.instance(&service, label));
-        }
-    }
     let Some(pause) = args.every else {
-        let beat = heartbeat::beat(&publisher, &ids).await?;
-        print(&beat, args.json)?;
+        let publisher = args.publish.connect(settings).await?;
+        let ids = all_ids(&args, &publisher, ids)?;
+        print(&heartbeat::beat(&publisher, &ids).await?, args.json)?;
         return Ok(Exit::Ok);
-    };
-    let pause = match pause {
-        Pause::Of(pause) => pause,
-        Pause::Auto => heartbeat::default_pause(&publisher, &ids).await?,
     };
     let stop = CancellationToken::new();
     let mut signals = Signals::listen()?;
     if args.until_stdin_closes {
         stop_with_stdin(stop.clone());
     }
+    tokio::select! {
+        result = go_on(settings, &args, ids, pause, &stop) => result?,
+        () = stop.cancelled() => {}
+        () = signals.next() => {}
+    }
+    Ok(Exit::Ok)
+}
+
+async fn go_on(
+    settings: &Settings,
+    args: &Args,
+    ids: Vec<InstanceId>,
+    pause: Pause,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let publisher = args.publish.connect_patiently(settings).await?;
+    let ids = all_ids(args, &publisher, ids)?;
+    let pause = match pause {
+        Pause::Of(pause) => pause,
+        Pause::Auto => heartbeat::default_pause(&publisher, &ids).await?,
+    };
+    let ended = stop.child_token();
     let mut failed = None;
     let seen = |beat: &heartbeat::Beat| {
         if let Err(error) = print(beat, args.json) {
             failed = Some(error);
-            stop.cancel();
+            ended.cancel();
         }
     };
-    tokio::select! {
-        result = heartbeat::run(&publisher, &ids, pause, &stop, seen) => result?,
-        () = signals.next() => {}
+    heartbeat::run(&publisher, &ids, pause, &ended, seen).await?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Those of `--id`, and those that `--label` names.
+fn all_ids(args: &Args, publisher: &Publisher, mut ids: Vec<InstanceId>) -> Result<Vec<InstanceId>> {
+    if let Some(text) = &args.service {
+        let service = service(text, publisher.account())?;
+        ids.extend(args.labels.iter().map(|label| publisher.instance(&service, label)));
     }
-    failed.map_or(Ok(Exit::Ok), Err)
+    Ok(ids)
 }
 
 fn print(beat: &heartbeat::Beat, as_json: bool) -> Result<()> {
-    let answer = Answer {
-        tx: beat.tx.to_string(),
-        block_number: beat.block,
-        renewed: beat.renewed,
-        skipped: beat.skipped,
-    };
+    let answer =
+        Answer { tx: beat.tx.to_string(), block_number: beat.block, renewed: beat.renewed, skipped: beat.skipped };
     if as_json {
         return out::json(&answer, false);
     }

@@ -68,7 +68,10 @@ pub async fn run(settings: &Settings, command: Command) -> Result<Exit> {
             let answer = Answer { account: key.account().to_string(), keystore: Some(args.file) };
             out::either(args.json, &answer, || {
                 let file = answer.keystore.as_deref().unwrap_or(std::path::Path::new("")).display();
-                format!("{} is the account of the new key in {file}\nsend it some ether, and use it: --keystore {file}\n", answer.account)
+                format!(
+                    "{} is the account of the new key in {file}\nsend it some ether, and use it: --keystore {file}\n",
+                    answer.account
+                )
             })?;
         }
         Command::Address(args) => {

@@ -18,7 +18,9 @@ pub enum Command {
     /// Make the account the owner of a label, first come, first served
     ///
     /// Every account has a namespace of its own, its address, without a claim. A label is no proof of who owns it.
-    #[command(after_help = "--json: {namespace, namespace_id, owner, claimed, transaction: {tx, block_number, block_hash} | null}")]
+    #[command(
+        after_help = "--json: {namespace, namespace_id, owner, claimed, transaction: {tx, block_number, block_hash} | null}"
+    )]
     Claim(Claim),
 }
 

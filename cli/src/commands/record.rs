@@ -31,7 +31,8 @@ pub struct RecordArgs {
     /// Writes it into the metadata
     #[arg(long, value_name = "REGION", help_heading = "Record")]
     pub region: Option<String>,
-    /// Length of the lease: the instance expires so long after its last heartbeat, 5s to 30d
+    /// Length of the lease, 5s to 30d: so long after its last heartbeat the instance expires; 30s if a registration
+    /// does not say
     #[arg(long, value_parser = ttl, value_name = "DURATION", help_heading = "Record")]
     pub ttl: Option<u32>,
 }
@@ -129,7 +130,10 @@ mod tests {
     fn tag_zone_and_region_go_into_the_object() {
         let sugar = RecordArgs { tags: vec!["x".into(), "y".into()], zone: Some("a".into()), ..args() };
         assert_eq!(text(&sugar, None).as_deref(), Some(r#"{"tags":["x","y"],"zone":"a"}"#));
-        assert_eq!(text(&sugar, Some(r#"{"zone":"b","w":1}"#)).as_deref(), Some(r#"{"tags":["x","y"],"w":1,"zone":"a"}"#));
+        assert_eq!(
+            text(&sugar, Some(r#"{"zone":"b","w":1}"#)).as_deref(),
+            Some(r#"{"tags":["x","y"],"w":1,"zone":"a"}"#)
+        );
         let both = RecordArgs { metadata: Some(r#"{"w":2}"#.into()), region: Some("r".into()), ..args() };
         assert_eq!(text(&both, Some(r#"{"zone":"b"}"#)).as_deref(), Some(r#"{"region":"r","w":2}"#));
     }

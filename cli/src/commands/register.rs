@@ -22,7 +22,9 @@ const DEFAULT_TTL: u32 = 30;
 /// The lease starts now and lasts for the ttl: keep it alive with `rollcall heartbeat`. If the instance is registered
 /// with the very same record already, nothing is sent.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  rollcall register acme/payments --label a1 --version 1.2.0 --endpoint https://a1.payments.example:8443 --zone eu-west-1a --tag stable --ttl 30s\n\n--json: {id, service, label, owner, registered, transaction: {tx, block_number, block_hash} | null}")]
+#[command(
+    after_help = "Example:\n  rollcall register acme/payments --label a1 --version 1.2.0 --endpoint https://a1.payments.example:8443 --zone eu-west-1a --tag stable --ttl 30s\n\n--json: {id, service, label, owner, registered, transaction: {tx, block_number, block_hash} | null}"
+)]
 pub struct Args {
     /// namespace/name, where namespace is a claimed label or an account; a bare name is in the account's own namespace
     #[arg(value_name = "SERVICE")]

@@ -17,7 +17,9 @@ use crate::{
 /// Looks at what the settings name: the node, the registry on it, the gateway and its index. Ends with 4 if one of them
 /// cannot be reached.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "--json: {chain: {url, chain_id, block, contract, problem} | null, gateway: {url, health, services, problem} | null}")]
+#[command(
+    after_help = "--json: {chain: {url, chain_id, block, contract, problem} | null, gateway: {url, health, services, problem} | null}"
+)]
 pub struct Args {
     /// Which registry
     #[command(flatten)]
@@ -83,8 +85,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
 }
 
 async fn chain(url: &SecretUrl, contract: Option<Contract>) -> ChainStatus {
-    let mut status =
-        ChainStatus { url: url.to_string(), chain_id: None, block: None, contract: None, problem: None };
+    let mut status = ChainStatus { url: url.to_string(), chain_id: None, block: None, contract: None, problem: None };
     let asked = async {
         let chain = Chain::connect(url).await?;
         status.chain_id = Some(chain.chain_id());
@@ -136,7 +137,13 @@ fn words(answer: &Answer) -> String {
             if let (Some(block), Some(lag)) = (metrics.indexed_block, metrics.lag_blocks) {
                 row("index", format!("block {block}, {lag} behind the chain"));
             }
-            row("", format!("{} services, {} of {} instances live", metrics.services, metrics.live_instances, metrics.instances));
+            row(
+                "",
+                format!(
+                    "{} services, {} of {} instances live",
+                    metrics.services, metrics.live_instances, metrics.instances
+                ),
+            );
             if let Some(problem) = &metrics.problem {
                 row("", format!("PROBLEM: {problem}"));
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use client::{Chain, Publisher, Registry, SecretUrl, Service, publish::Done};
+use client::{Chain, ChainError, Publisher, Registry, SecretUrl, Service, publish::Done};
 use domain::Address;
 use serde::Serialize;
 
@@ -55,7 +55,24 @@ impl PublishArgs {
         let registry = self.registry.connect(settings).await?;
         Ok(Publisher::new(registry, &key, Duration::from_secs(self.wait)))
     }
+
+    /// The same for what is to run on: waits for a node that does not answer yet.
+    pub async fn connect_patiently(&self, settings: &Settings) -> Result<Publisher> {
+        let key = key::signer(settings, &self.signer).await?;
+        loop {
+            match self.registry.connect(settings).await {
+                Ok(registry) => return Ok(Publisher::new(registry, &key, Duration::from_secs(self.wait))),
+                Err(error) if error.downcast_ref::<ChainError>().is_some_and(ChainError::is_transient) => {
+                    tracing::warn!("{error:#}; trying again");
+                    tokio::time::sleep(CONNECT_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
+
+const CONNECT_PAUSE: Duration = Duration::from_secs(2);
 
 /// An address whose error says what one looks like.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +82,8 @@ impl std::str::FromStr for Contract {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let address = s.trim().parse().map_err(|_| "not an address: expected 0x and 40 hexadecimal digits".to_owned())?;
+        let address =
+            s.trim().parse().map_err(|_| "not an address: expected 0x and 40 hexadecimal digits".to_owned())?;
         Ok(Self(address))
     }
 }
@@ -88,11 +106,7 @@ pub struct Transaction {
 
 impl From<&Done> for Transaction {
     fn from(done: &Done) -> Self {
-        Self {
-            tx: done.tx.to_string(),
-            block_number: done.block.number,
-            block_hash: done.block.hash.to_string(),
-        }
+        Self { tx: done.tx.to_string(), block_number: done.block.number, block_hash: done.block.hash.to_string() }
     }
 }
 

@@ -54,12 +54,10 @@ struct Answer {
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let record = &args.record;
     let endpoints = record.endpoints();
-    if args.version.is_none()
-        && endpoints.is_empty()
-        && record.ttl.is_none()
-        && record.metadata(None)?.is_none()
-    {
-        return Err(usage("nothing to update: give --version, --endpoint, --metadata, --tag, --zone, --region or --ttl"));
+    if args.version.is_none() && endpoints.is_empty() && record.ttl.is_none() && record.metadata(None)?.is_none() {
+        return Err(usage(
+            "nothing to update: give --version, --endpoint, --metadata, --tag, --zone, --region or --ttl",
+        ));
     }
     let publisher = args.publish.connect(settings).await?;
     let service = service(&args.service, publisher.account())?;
@@ -83,7 +81,10 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         transaction: Transaction::from(&done),
     };
     out::either(args.json, &answer, || {
-        format!("updated {} {} to version {} in block {}\n", answer.service, answer.label, answer.version, done.block.number)
+        format!(
+            "updated {} {} to version {} in block {}\n",
+            answer.service, answer.label, answer.version, done.block.number
+        )
     })?;
     Ok(Exit::Ok)
 }

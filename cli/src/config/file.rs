@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_named_by_line() {
-        let error = File::parse("rpc_url = \"http://h\"\n\ndatabase_url = postgres://u:s3cr3t@h\n").expect_err("no TOML");
+        let error =
+            File::parse("rpc_url = \"http://h\"\n\ndatabase_url = postgres://u:s3cr3t@h\n").expect_err("no TOML");
         assert!(error.starts_with("line 3: "), "{error}");
         assert!(!error.contains("s3cr3t"), "{error}");
     }

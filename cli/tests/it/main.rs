@@ -1,1 +1,7 @@
-//! The binary.
+//! The binary, as users call it.
+
+mod config;
+mod help;
+mod keys;
+mod program;
+mod up;

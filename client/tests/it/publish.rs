@@ -32,7 +32,8 @@ async fn the_life_of_an_instance() {
     // The updated record is the current one, the first is not any more.
     let updated = client::Registration { body, ..registration.clone() };
     assert!(matches!(acme_key.register(&updated).await, Ok(Outcome::Already)));
-    let Err(ChainError::Refused(Refusal::AlreadyRegistered { status, .. })) = acme_key.register(&registration).await else {
+    let Err(ChainError::Refused(Refusal::AlreadyRegistered { status, .. })) = acme_key.register(&registration).await
+    else {
         panic!("another record must not be registered over this one");
     };
     assert_eq!(status, Some(Status::Active));

@@ -7,13 +7,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
 use anvil_fixtures::demo::{self, DemoInstance};
-use client::{
-    Body, Gateway, Publisher, Registration, Service,
-    discover::Wanted,
-    publish::Outcome,
-};
+use anyhow::{Context, Result, bail};
+use client::{Body, Gateway, Publisher, Registration, Service, discover::Wanted, publish::Outcome};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
@@ -148,7 +144,8 @@ impl Demo {
 /// `rollcall heartbeat …`. It ends when its stdin does, that is, with us, however we end.
 fn spawn(instance: &DemoInstance, chain: &LocalChain, folder: &Folder) -> Result<Child> {
     let program = std::env::current_exe().context("finding this program")?;
-    let log = std::fs::File::options().create(true).append(true).open(folder.log(&format!("demo-{}", instance.label))?)?;
+    let log =
+        std::fs::File::options().create(true).append(true).open(folder.log(&format!("demo-{}", instance.label))?)?;
     let mut command = Command::new(program);
     command
         .args(["heartbeat", &format!("{}/{}", instance.namespace, instance.name), "--label", instance.label])

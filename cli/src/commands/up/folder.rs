@@ -181,7 +181,10 @@ fn check_ours(path: &Path) -> Result<()> {
     if marked || others == 0 {
         return Ok(());
     }
-    Err(usage(format!("{} is no folder of `rollcall up` and is not empty: choose another one with --dir", path.display())))
+    Err(usage(format!(
+        "{} is no folder of `rollcall up` and is not empty: choose another one with --dir",
+        path.display()
+    )))
 }
 
 /// Marks the folder as ours, and keeps it out of version control.

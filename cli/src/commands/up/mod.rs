@@ -42,7 +42,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// For development. All that it keeps is in one folder, and the next start continues where this one was. Ctrl-C or
 /// SIGTERM stops all of it in order; a second one at once.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, deploy_block, database_url, gateway_url, config, keys, account, demo: [{service, label, version, pid}]}")]
+#[command(
+    after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, deploy_block, database_url, gateway_url, config, keys, account, demo: [{service, label, version, pid}]}"
+)]
 pub struct Args {
     /// Where it keeps the chain, the index and the keys
     #[arg(long, default_value = ".rollcall", value_name = "FOLDER")]

@@ -55,15 +55,13 @@ impl Stages {
     }
 
     /// Runs one stage. Its result says in words what there is now.
-    pub async fn run<T>(
-        &self,
-        name: &'static str,
-        work: impl AsyncFnOnce(Note) -> Result<(T, String)>,
-    ) -> Result<T> {
+    pub async fn run<T>(&self, name: &'static str, work: impl AsyncFnOnce(Note) -> Result<(T, String)>) -> Result<T> {
         let since = self.clock.monotonic();
         let bar = self.bars.as_ref().map(|bars| {
-            let bar = bars.add(ProgressBar::new_spinner().with_prefix(name));
-            bar.set_style(ProgressStyle::with_template("{spinner} {prefix:<10} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            let bar = bars.add(ProgressBar::new_spinner().with_prefix(name).with_message("..."));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix:<10} {msg}") {
+                bar.set_style(style);
+            }
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });

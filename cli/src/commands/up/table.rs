@@ -4,21 +4,27 @@ use anvil_fixtures::demo;
 use serde_json::{Value, json};
 
 use super::{World, demo::Running, stages::Stages};
-use crate::out;
+use crate::{config, out};
 
 /// For people.
 pub fn words(world: &World, stages: &Stages) -> String {
     let World { chain, gateway_url, database_url, folder, demo, own_account, .. } = world;
     let deployed = &chain.deployed;
-    let rollcall = program();
-    let mut text = format!("\nrollcall is up after {:.1} s; Ctrl-C stops it, the next `up` continues\n\n", stages.elapsed().as_secs_f64());
+    let settings = folder.shown("rollcall.toml");
+    let found = settings == config::UP_FILE;
+    let rollcall = if found { program() } else { format!("{} --config {settings}", program()) };
+    let readers = if found { "read by every command in this folder" } else { "read by commands with --config" };
+    let mut text = format!(
+        "\nrollcall is up after {:.1} s; Ctrl-C stops it, the next `up` continues\n\n",
+        stages.elapsed().as_secs_f64()
+    );
     let line = |name: &str, value: String, more: String| vec![format!("  {name}"), value, more];
     text.push_str(&out::table(&[
         line("gateway", gateway_url.to_string(), "documentation at /docs".into()),
         line("chain", chain.rpc_url.to_string(), format!("id {}", chain.registry.chain().chain_id())),
         line("registry", deployed.contract.to_string(), format!("since block {}", deployed.block)),
         line("database", database_url.to_string(), String::new()),
-        line("settings", folder.shown("rollcall.toml"), "read by every command in this folder".into()),
+        line("settings", settings, readers.into()),
         line("your key", folder.shown(super::folder::KEYSTORE), own_account.to_string()),
         line("their keys", folder.shown("keys.json"), "public development keys: never for anything of value".into()),
     ]));
@@ -42,7 +48,8 @@ pub fn words(world: &World, stages: &Stages) -> String {
             format!("# ends the heartbeats of {}: gone within {} s", instance.label, demo::TTL),
         ]);
     }
-    tries.push(vec![format!("  {rollcall} register hello --label me --version 0.1.0 --endpoint http://127.0.0.1:9000")]);
+    tries
+        .push(vec![format!("  {rollcall} register hello --label me --version 0.1.0 --endpoint http://127.0.0.1:9000")]);
     tries.push(vec![format!("  {rollcall} discover {own_account}/hello")]);
     for row in tries {
         text.push_str(&out::table(&[row]));
