@@ -107,7 +107,11 @@ impl Folder {
     pub fn log(&self, name: &str) -> Result<PathBuf> {
         let folder = self.path("logs");
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        Ok(folder.join(format!("{name}.log")))
+        let log = folder.join(format!("{name}.log"));
+        if fs::metadata(&log).is_ok_and(|log| log.len() > LARGE_LOG) {
+            fs::rename(&log, log.with_extension("log.old")).with_context(|| format!("renaming {}", log.display()))?;
+        }
+        Ok(log)
     }
 
     /// What the start before told; nothing if it told nothing.
@@ -190,6 +194,9 @@ fn check_ours(path: &Path) -> Result<()> {
 /// Marks the folder as ours, and keeps it out of version control.
 const MARK_FILE: &str = ".gitignore";
 const MARK: &str = "# This folder belongs to `rollcall up`: chain, index and keys for development.\n*\n";
+
+/// A larger log is put aside at the next start.
+const LARGE_LOG: u64 = 10 << 20;
 
 /// Anvil's state.
 pub const CHAIN: &str = "chain.json";
