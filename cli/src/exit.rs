@@ -58,6 +58,20 @@ pub fn usage(text: impl Into<String>) -> anyhow::Error {
 #[error("interrupted")]
 pub struct Interrupted;
 
+/// An error and its causes in one line. Some errors name their cause in their own text: it is not said twice.
+pub fn describe(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+    }
+    line
+}
+
 /// The exit code of an error: that of the first cause which has one.
 pub fn of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(of_cause).unwrap_or(Exit::Failed)
@@ -120,6 +134,17 @@ fn of_discover(error: &DiscoverError) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let taken =
+            GatewayError::Listen { address: ([127, 0, 0, 1], 1).into(), source: std::io::Error::other("no such door") };
+        let text = describe(&anyhow::Error::new(taken).context("starting"));
+        assert_eq!(text.matches("no such door").count(), 1, "{text}");
+        assert!(text.starts_with("starting: "), "{text}");
+        let own = anyhow::anyhow!("inner").context("outer");
+        assert_eq!(describe(&own), "outer: inner");
+    }
 
     #[test]
     fn the_first_cause_with_a_code_decides() {

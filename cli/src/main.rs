@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Err(error) if out::is_broken_pipe(&error) => Exit::Ok.into(),
         Err(error) => {
             // Not through println: stderr may be gone as well.
-            let _ = out::to_stderr(&format!("error: {error:#}\n"));
+            let _ = out::to_stderr(&format!("error: {}\n", exit::describe(&error)));
             exit::of(&error).into()
         }
     }

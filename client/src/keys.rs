@@ -29,8 +29,11 @@ pub enum KeyError {
     /// The right length, but not the right characters, or out of the curve's range.
     #[error("no private key: expected 64 hexadecimal digits of a number between 0 and the order of secp256k1")]
     Malformed,
+    /// There is a file already.
+    #[error("{} exists already, and a key is never overwritten: choose another file", .0.display())]
+    Exists(PathBuf),
     /// The file cannot be read or written.
-    #[error("keystore {}: {source}", path.display())]
+    #[error("keystore {} cannot be read or written", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -81,11 +84,11 @@ impl Key {
     /// Makes a new random key and writes it to a new keystore file that only its owner can read.
     ///
     /// # Errors
-    /// [`KeyError::Io`], also when the file exists: a key is never overwritten.
+    /// [`KeyError::Exists`], [`KeyError::Io`].
     pub fn create_keystore(path: &Path, password: &str) -> Result<Self, KeyError> {
         let failed = |source| KeyError::Io { path: path.to_owned(), source };
         if path.exists() {
-            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+            return Err(KeyError::Exists(path.to_owned()));
         }
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
