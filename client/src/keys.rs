@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().expect("a parent")).expect("a folder").count(), 1);
         assert_eq!(Key::from_keystore(&path, "correct horse").expect("opens").account(), key.account());
         assert!(matches!(Key::from_keystore(&path, "battery"), Err(KeyError::WrongPassword(_))));
-        assert!(matches!(Key::create_keystore(&path, "again"), Err(KeyError::Io { .. })));
+        assert!(matches!(Key::create_keystore(&path, "again"), Err(KeyError::Exists(_))));
     }
 
     #[test]
