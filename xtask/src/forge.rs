@@ -23,7 +23,9 @@ pub fn command(tools: &Tools, root: &Path) -> Command {
         let modules = tools.node_modules().display().to_string();
         command.env(
             "FOUNDRY_REMAPPINGS",
-            format!("forge-std/={modules}/@layerzerolabs/toolbox-foundry/lib/forge-std/,solady/={modules}/solady/src/"),
+            format!(
+                "forge-std/={modules}/@layerzerolabs/toolbox-foundry/lib/forge-std/\nsolady/={modules}/solady/src/"
+            ),
         );
     }
     command
