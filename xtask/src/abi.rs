@@ -20,12 +20,17 @@ pub fn remake(tools: &Tools, root: &Path) -> Result<()> {
         let artifact: Value = serde_json::from_slice(&artifact)?;
         let kept = json!({
             "abi": artifact["abi"],
-            "bytecode": { "object": artifact["bytecode"]["object"] },
-            "deployedBytecode": { "object": artifact["deployedBytecode"]["object"] },
+            "bytecode": { "object": code(&artifact, "bytecode")? },
+            "deployedBytecode": { "object": code(&artifact, "deployedBytecode")? },
         });
         let mut text = serde_json::to_string_pretty(&kept)?;
         text.push('\n');
         write(root, &format!("contracts/abi/{name}.json"), text.as_bytes())?;
     }
     Ok(())
+}
+
+fn code<'a>(artifact: &'a Value, which: &str) -> Result<&'a str> {
+    let code = artifact[which]["object"].as_str().filter(|code| code.len() > 2);
+    code.with_context(|| format!("forge built no {which}: remove contracts/out and contracts/cache, and try again"))
 }
