@@ -16,8 +16,8 @@ pub enum Metadata {
     /// None.
     #[default]
     Empty,
-    /// A JSON object in the sense of RFC 7493 (I-JSON): in UTF-8, no name twice, numbers within a double, and no
-    /// deeper than 100 levels. All parsers read it alike.
+    /// A JSON object in the sense of RFC 7493 (I-JSON): in UTF-8, no name twice, numbers within a double, no
+    /// deeper than 100 levels and of no more than 256 values. All parsers read it alike.
     Object(Map<String, Value>),
     /// Anything else. It matches no filter.
     Opaque(Bytes),
@@ -26,6 +26,9 @@ pub enum Metadata {
 /// The deepest metadata that is served as an object. Less than serde_json reads (128), so that the answer that it is
 /// put into can be read as well.
 const MAX_DEPTH: usize = 100;
+
+/// The most values in an object: parsed, 4 KB of nothing but tiny objects would take a hundred times their size.
+const MAX_VALUES: usize = 256;
 
 /// Names that serde_json gives a meaning of its own when certain features of it are on (`raw_value`): in metadata, they
 /// would let one instance make a whole answer unreadable for a client.
@@ -38,7 +41,9 @@ impl Metadata {
             return Self::Empty;
         }
         match serde_json::from_slice::<Strict>(bytes) {
-            Ok(Strict(Value::Object(object))) => Self::Object(object),
+            Ok(Strict(Value::Object(object))) if object.values().map(count).sum::<usize>() <= MAX_VALUES => {
+                Self::Object(object)
+            }
             _ => Self::Opaque(bytes.clone()),
         }
     }
@@ -67,6 +72,15 @@ struct Strict(Value);
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Level(0).deserialize(deserializer).map(Self)
+    }
+}
+
+/// How many values a value holds, itself included.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(fields) => fields.values().map(count).sum::<usize>(),
+        _ => 0,
     }
 }
 
@@ -195,6 +209,13 @@ mod tests {
         assert!(matches!(read(nested(101)), Metadata::Opaque(_)));
         assert!(matches!(read(nested(2_000)), Metadata::Opaque(_)));
         assert!(matches!(read("{\"a\":".repeat(800)), Metadata::Opaque(_)));
+    }
+
+    #[test]
+    fn the_number_of_values_has_an_end() {
+        let list = |items: usize| format!("{{\"a\":[{}]}}", vec!["{}"; items].join(","));
+        assert!(matches!(read(list(MAX_VALUES - 1)), Metadata::Object(_)));
+        assert!(matches!(read(list(MAX_VALUES)), Metadata::Opaque(_)));
     }
 
     #[test]

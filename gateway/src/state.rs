@@ -186,8 +186,9 @@ impl View {
             let reason = self.fault.as_deref().unwrap_or("the database does not answer");
             return Some(format!("the gateway serves from memory: {reason}"));
         }
-        if let Some(problem) = &loaded.checkpoint.problem {
-            return Some(format!("the indexer reports: {problem}"));
+        if loaded.checkpoint.problem.is_some() {
+            // Which one is not for strangers: it may name hosts and roles, or quote a provider that quotes our key.
+            return Some("the indexer reports a problem: its log and the table checkpoint say which".into());
         }
         let (head, behind) = (loaded.checkpoint.head.number, lag(&loaded.checkpoint));
         loaded.is_filling().then(|| {

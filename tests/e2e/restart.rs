@@ -59,6 +59,10 @@ async fn postgres_goes_and_comes_back() -> Result<()> {
 
     // From memory, and it says so once it has missed the database long enough.
     assert_eq!(world.live("payments").await?, ["a1"]);
+    world.clock.advance(std::time::Duration::from_secs(4));
+    let (_, services) = world.get("/v1/services").await?;
+    assert_eq!(services["mode"], "stale", "{services}");
+    assert_eq!(world.get("/readyz").await?.0, 503);
     let registration = anvil_fixtures::scenario::plain(world.namespace(), "payments", "a2", "1.0.0");
     world.chain.send(OWNER, &bindings::ServiceRegistry::registerCall { registration }).await?;
     assert_eq!(world.live("payments").await?, ["a1"]);

@@ -133,10 +133,13 @@ async fn a_database_that_is_gone_makes_answers_stale_and_keeps_them() {
 #[tokio::test]
 async fn a_problem_of_the_indexer_is_told() {
     let mut world = world();
-    world.rows.checkpoint.problem = Some("wrong chain".into());
+    world.rows.checkpoint.problem = Some("https://rpc.example/v2/KEY says no".into());
     world.load();
-    assert!(world.get("/readyz").await.problem(503, "not-ready").contains("wrong chain"));
+    let ready = world.get("/readyz").await;
+    let ready = ready.problem(503, "not-ready");
+    assert!(ready.contains("the indexer reports a problem") && !ready.contains("KEY"), "{ready}");
     let health = world.get("/v1/discovery/health").await;
+    assert!(!health.body.to_string().contains("KEY"), "{}", health.body);
     assert_eq!((health.status, &health.body["status"]), (StatusCode::OK, &"degraded".into()));
     assert_eq!(world.labels("").await, ["a1"]);
 }
