@@ -123,8 +123,10 @@ impl Follower<'_> {
     }
 
     async fn rewind(&mut self, tip: &BlockRow, heads: Heads) -> Result<ControlFlow<()>, IndexerError> {
+        let before = self.index.head;
         rewind(self.source, self.index, tip.block, heads).await?;
-        Ok(ControlFlow::Continue(()))
+        // The nodes behind a balancer may not agree yet: nothing to do until the next look.
+        Ok(if self.index.head == before { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// Asks again only when the tip is another one.

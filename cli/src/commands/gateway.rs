@@ -7,7 +7,7 @@ use domain::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::target::duration,
+    commands::target::poll_interval,
     config::{DATABASE_URL, DatabaseUrl, LISTEN, Settings},
     exit::{Exit, Interrupted},
     signals::Signals,
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// Pause between two looks at the index when nobody rings
-    #[arg(long, value_parser = duration, default_value = "1s", value_name = "DURATION")]
+    #[arg(long, value_parser = poll_interval, default_value = "1s", value_name = "DURATION")]
     pub poll_interval: Duration,
 }
 

@@ -8,7 +8,7 @@ use domain::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::target::{Contract, RegistryArgs, duration},
+    commands::target::{Contract, RegistryArgs, poll_interval},
     config::{CONTRACT, DATABASE_URL, DEPLOY_BLOCK, DatabaseUrl, RPC_URL, Settings},
     exit::{Exit, Interrupted},
     signals::Signals,
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER")]
     pub deploy_block: Option<String>,
     /// Pause between two looks at the chain
-    #[arg(long, value_parser = duration, default_value = "500ms", value_name = "DURATION")]
+    #[arg(long, value_parser = poll_interval, default_value = "500ms", value_name = "DURATION")]
     pub poll_interval: Duration,
     /// Most blocks in one request for logs
     #[arg(long, default_value_t = 2_000, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]

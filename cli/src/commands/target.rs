@@ -127,6 +127,13 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
 }
 
+/// A pause between two looks: short enough that chain time, which runs no more than 3 s ahead, never stands for it.
+pub fn poll_interval(text: &str) -> Result<Duration, String> {
+    let pause = duration(text)?;
+    let allowed = Duration::from_millis(10)..=Duration::from_secs(1);
+    if allowed.contains(&pause) { Ok(pause) } else { Err("10ms to 1s".to_owned()) }
+}
+
 /// A lease, in whole seconds.
 pub fn ttl(text: &str) -> Result<u32, String> {
     let duration = duration(text)?;
@@ -140,6 +147,14 @@ pub fn ttl(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_poll_interval_is_short() {
+        assert_eq!(poll_interval("1s"), Ok(Duration::from_secs(1)));
+        for wrong in ["0", "5s", "1ms", "soon"] {
+            assert!(poll_interval(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_are_read_as_people_write_them() {
