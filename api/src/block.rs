@@ -28,7 +28,7 @@ pub struct BlockInfo {
 pub enum Mode {
     /// All is well.
     Normal,
-    /// The chain or the indexer stands still, or lags. Chain time stands still with it, so nobody expires.
+    /// The indexer or its node stands still, or lags. Chain time stands still with it, so nobody expires.
     Preserved,
     /// The gateway cannot read the index any more, and serves what it knows.
     Stale,

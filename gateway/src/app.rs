@@ -36,7 +36,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
         title = "Rollcall gateway",
         description = "Service discovery whose catalogue no single party can forge. Every answer names the block that \
                        it is true at, the chain time that leases were compared with, and the mode: `normal`; \
-                       `preserved` when the chain or the indexer stands still, and nobody expires; `stale` when the \
+                       `preserved` when the indexer or its node stands still, and nobody expires; `stale` when the \
                        gateway cannot read the index and serves what it knows. Errors are problems as RFC 9457 has \
                        them.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
