@@ -8,7 +8,7 @@ use bindings::{
     ServiceRegistry::{
         claimNamespaceCall, deregisterCall, heartbeatBatchCall, heartbeatCall, registerCall, updateCall,
     },
-    abi::IServiceRegistry::{InstanceKey, RecordUpdate, Registration},
+    abi::IRegistryTypes::{InstanceKey, RecordUpdate, Registration},
 };
 use domain::{InstanceId, Namespace, NamespaceId, ServiceKey};
 

@@ -7,3 +7,9 @@ alloy::sol!(
     ServiceRegistry,
     "../contracts/abi/ServiceRegistry.json"
 );
+
+alloy::sol!(
+    #[sol(rpc, all_derives)]
+    Endorsements,
+    "../contracts/abi/Endorsements.json"
+);

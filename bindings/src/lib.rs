@@ -13,7 +13,7 @@ pub mod abi;
 pub mod decode;
 pub mod event;
 
-pub use abi::{IServiceRegistry, ServiceRegistry};
+pub use abi::{Endorsements, IRegistryTypes, ServiceRegistry};
 pub use decode::{DecodeError, decode};
 pub use event::Event;
 

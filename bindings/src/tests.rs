@@ -5,7 +5,7 @@ use alloy::{
 use domain::{Address, B256, Bytes, InstanceId, Namespace, NamespaceId, Record, ServiceKey};
 use proptest::{array::uniform32, collection::vec, prelude::*};
 
-use crate::{DecodeError, Event, IServiceRegistry, ServiceRegistry as abi, decode};
+use crate::{DecodeError, Event, IRegistryTypes, ServiceRegistry as abi, decode};
 
 fn log_of(event: &Event) -> LogData {
     match event.clone() {
@@ -17,7 +17,7 @@ fn log_of(event: &Event) -> LogData {
                 id: id.0,
                 service: service.0,
                 owner: record.registrant,
-                registration: IServiceRegistry::Registration {
+                registration: IRegistryTypes::Registration {
                     namespaceId: record.namespace.0,
                     name: record.name,
                     label: record.label,

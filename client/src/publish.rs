@@ -8,7 +8,7 @@ use alloy::{
     sol_types::{SolCall, SolEvent},
 };
 use bindings::{
-    IServiceRegistry::{InstanceKey, RecordUpdate, Registration as RawRegistration},
+    IRegistryTypes::{InstanceKey, RecordUpdate, Registration as RawRegistration},
     ServiceRegistry as abi,
 };
 use domain::{BlockRef, InstanceId, Namespace, NamespaceId, Status, record::record_hash};

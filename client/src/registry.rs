@@ -61,8 +61,8 @@ impl Registry {
     /// # Errors
     /// As [`Chain::connect`].
     pub async fn owner_of(&self, namespace: NamespaceId) -> Result<Option<Address>, ChainError> {
-        let owner = self.contract.ownerOf(namespace.0).block(BlockId::latest()).call().await;
-        let owner = owner.map_err(|e| self.failed(e))?;
+        let owner = self.contract.namespaceOf(namespace.0).block(BlockId::latest()).call().await;
+        let owner = owner.map_err(|e| self.failed(e))?.owner;
         Ok((!owner.is_zero()).then_some(owner))
     }
 

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Test} from "forge-std/Test.sol";
 import {ServiceRegistry} from "../src/ServiceRegistry.sol";
-import {IServiceRegistry} from "../src/interfaces/IServiceRegistry.sol";
+import {IRegistryTypes} from "../src/interfaces/IRegistryTypes.sol";
 
 /// @notice What all tests of the registry share: three accounts, a registry, a registration, and ids, hashes and slots
 /// derived a second time, from their definitions rather than from the contract.
@@ -26,7 +26,7 @@ abstract contract Base is Test {
 
     /// @dev The registration that the gas figures are of: `payments`, version 1.2.0, two endpoints of 40 bytes and 80
     /// bytes of metadata, in alice's own namespace.
-    function payments(string memory label) internal view returns (IServiceRegistry.Registration memory r) {
+    function payments(string memory label) internal view returns (IRegistryTypes.Registration memory r) {
         r.namespaceId = own(alice);
         r.name = "payments";
         r.label = label;
@@ -40,18 +40,18 @@ abstract contract Base is Test {
 
     /// @dev Alice registers `payments` under this label.
     function registerPayments(string memory label) internal returns (bytes32 id) {
-        IServiceRegistry.Registration memory r = payments(label);
+        IRegistryTypes.Registration memory r = payments(label);
         vm.prank(alice);
         return registry.register(r);
     }
 
     /// @dev An update of the record that `registrant` registered as `r`, replacing the record hash of now.
-    function updateOf(IServiceRegistry.Registration memory r, address registrant)
+    function updateOf(IRegistryTypes.Registration memory r, address registrant)
         internal
         view
-        returns (IServiceRegistry.RecordUpdate memory)
+        returns (IRegistryTypes.RecordUpdate memory)
     {
-        return IServiceRegistry.RecordUpdate({
+        return IRegistryTypes.RecordUpdate({
             key: keyOf(r, registrant),
             prevRecordHash: registry.recordHashOf(idOf(r, registrant)),
             version: r.version,
@@ -62,8 +62,8 @@ abstract contract Base is Test {
     }
 
     /// @dev Writes a status that only later versions of the contract can reach by a call.
-    function forceStatus(bytes32 id, IServiceRegistry.Status status) internal {
-        IServiceRegistry.Lease memory lease = registry.leaseOf(id);
+    function forceStatus(bytes32 id, IRegistryTypes.Status status) internal {
+        IRegistryTypes.Lease memory lease = registry.leaseOf(id);
         lease.status = status;
         vm.store(address(registry), slotOf(id, 0), leaseWord(lease));
     }
@@ -88,19 +88,19 @@ abstract contract Base is Test {
         return bytes32(uint256(uint160(account)));
     }
 
-    function serviceOf(IServiceRegistry.Registration memory r) internal pure returns (bytes32) {
+    function serviceOf(IRegistryTypes.Registration memory r) internal pure returns (bytes32) {
         return keccak256(abi.encode(r.namespaceId, keccak256(bytes(r.name))));
     }
 
-    function keyOf(IServiceRegistry.Registration memory r, address registrant)
+    function keyOf(IRegistryTypes.Registration memory r, address registrant)
         internal
         pure
-        returns (IServiceRegistry.InstanceKey memory)
+        returns (IRegistryTypes.InstanceKey memory)
     {
-        return IServiceRegistry.InstanceKey(serviceOf(r), registrant, keccak256(bytes(r.label)));
+        return IRegistryTypes.InstanceKey(serviceOf(r), registrant, keccak256(bytes(r.label)));
     }
 
-    function idOf(IServiceRegistry.Registration memory r, address registrant) internal pure returns (bytes32) {
+    function idOf(IRegistryTypes.Registration memory r, address registrant) internal pure returns (bytes32) {
         return keccak256(abi.encode(serviceOf(r), registrant, keccak256(bytes(r.label))));
     }
 
@@ -112,7 +112,7 @@ abstract contract Base is Test {
         return keccak256(abi.encode(prev, keccak256(abi.encode(version, endpoints, metadata))));
     }
 
-    function recordHash(bytes32 prev, IServiceRegistry.Registration memory r) internal pure returns (bytes32) {
+    function recordHash(bytes32 prev, IRegistryTypes.Registration memory r) internal pure returns (bytes32) {
         return recordHash(prev, r.version, r.endpoints, r.metadata);
     }
 
@@ -122,7 +122,7 @@ abstract contract Base is Test {
         return keccak256(abi.encode(key, mappingSlot));
     }
 
-    function leaseWord(IServiceRegistry.Lease memory l) internal pure returns (bytes32) {
+    function leaseWord(IRegistryTypes.Lease memory l) internal pure returns (bytes32) {
         return bytes32(
             uint256(uint160(l.owner)) | uint256(l.lastHeartbeat) << 160 | uint256(l.ttl) << 200
                 | uint256(uint8(l.status)) << 224 | uint256(l.epoch) << 232
@@ -138,13 +138,13 @@ abstract contract Base is Test {
     }
 
     // forge-lint: disable-start(unsafe-typecast): each cast cuts a field out of a word
-    function leaseIn(bytes32 word) internal pure returns (IServiceRegistry.Lease memory) {
+    function leaseIn(bytes32 word) internal pure returns (IRegistryTypes.Lease memory) {
         uint256 w = uint256(word);
-        return IServiceRegistry.Lease(
+        return IRegistryTypes.Lease(
             address(uint160(w)),
             uint40(w >> 160),
             uint24(w >> 200),
-            IServiceRegistry.Status(uint8(w >> 224)),
+            IRegistryTypes.Status(uint8(w >> 224)),
             uint24(w >> 232)
         );
     }

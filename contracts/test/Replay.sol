@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 import {Vm} from "forge-std/Vm.sol";
 import {Base} from "./Base.sol";
-import {IServiceRegistry} from "../src/interfaces/IServiceRegistry.sol";
+import {IRegistryEvents} from "../src/interfaces/IRegistryEvents.sol";
+import {IRegistryTypes} from "../src/interfaces/IRegistryTypes.sol";
 
 /// @notice An indexer in Solidity: it knows the events and the layout, and rebuilds from them every word that the
 /// registry stores. It never reads the registry until it compares.
@@ -26,12 +27,12 @@ abstract contract Replay is Base {
 
     function replay(Vm.Log memory log) private {
         bytes32 kind = log.topics[0];
-        if (kind == IServiceRegistry.Registered.selector) replayRegistered(log);
-        else if (kind == IServiceRegistry.Updated.selector) replayUpdated(log);
-        else if (kind == IServiceRegistry.Deregistered.selector) replayDeregistered(log);
-        else if (kind == IServiceRegistry.Heartbeat.selector) replayHeartbeat(log);
-        else if (kind == IServiceRegistry.HeartbeatBatch.selector) replayHeartbeatBatch(log);
-        else if (kind == IServiceRegistry.NamespaceClaimed.selector) replayNamespaceClaimed(log);
+        if (kind == IRegistryEvents.Registered.selector) replayRegistered(log);
+        else if (kind == IRegistryEvents.Updated.selector) replayUpdated(log);
+        else if (kind == IRegistryEvents.Deregistered.selector) replayDeregistered(log);
+        else if (kind == IRegistryEvents.Heartbeat.selector) replayHeartbeat(log);
+        else if (kind == IRegistryEvents.HeartbeatBatch.selector) replayHeartbeatBatch(log);
+        else if (kind == IRegistryEvents.NamespaceClaimed.selector) replayNamespaceClaimed(log);
         else revert("a log that the replay does not know");
     }
 
@@ -42,14 +43,8 @@ abstract contract Replay is Base {
     }
 
     function replayRegistered(Vm.Log memory log) private {
-        (
-            IServiceRegistry.Registration memory r,
-            uint40 time,
-            uint24 epoch,
-            uint64 sequence,
-            uint64 count,
-            bytes32 prev
-        ) = abi.decode(log.data, (IServiceRegistry.Registration, uint40, uint24, uint64, uint64, bytes32));
+        (IRegistryTypes.Registration memory r, uint40 time, uint24 epoch, uint64 sequence, uint64 count, bytes32 prev) =
+            abi.decode(log.data, (IRegistryTypes.Registration, uint40, uint24, uint64, uint64, bytes32));
         bytes32 id = log.topics[1];
         address owner = address(uint160(uint256(log.topics[3])));
         assertEq(log.topics[2], serviceOf(r), "service");
@@ -57,9 +52,7 @@ abstract contract Replay is Base {
         assertEq(prev, rebuilt[slotB(id)], "prevRecordHash");
         assertEq(epoch, leaseIn(rebuilt[slotOf(id, 0)]).epoch, "epoch");
 
-        write(
-            slotOf(id, 0), leaseWord(IServiceRegistry.Lease(owner, time, r.ttl, IServiceRegistry.Status.Active, epoch))
-        );
+        write(slotOf(id, 0), leaseWord(IRegistryTypes.Lease(owner, time, r.ttl, IRegistryTypes.Status.Active, epoch)));
         write(slotB(id), recordHash(prev, r));
         writeRoster(log.topics[2], sequence, count, 1);
     }
@@ -76,7 +69,7 @@ abstract contract Replay is Base {
         bytes32 id = log.topics[1];
         assertEq(prev, rebuilt[slotB(id)], "prevRecordHash");
 
-        IServiceRegistry.Lease memory lease = leaseIn(rebuilt[slotOf(id, 0)]);
+        IRegistryTypes.Lease memory lease = leaseIn(rebuilt[slotOf(id, 0)]);
         lease.ttl = ttl;
         write(slotOf(id, 0), leaseWord(lease));
         write(slotB(id), recordHash(prev, version, endpoints, metadata));
@@ -87,10 +80,10 @@ abstract contract Replay is Base {
     function replayDeregistered(Vm.Log memory log) private {
         (uint24 epoch, uint64 sequence, uint64 count) = abi.decode(log.data, (uint24, uint64, uint64));
         bytes32 id = log.topics[1];
-        IServiceRegistry.Lease memory lease = leaseIn(rebuilt[slotOf(id, 0)]);
+        IRegistryTypes.Lease memory lease = leaseIn(rebuilt[slotOf(id, 0)]);
         assertEq(epoch, lease.epoch + 1, "epoch");
 
-        lease.status = IServiceRegistry.Status.Deregistered;
+        lease.status = IRegistryTypes.Status.Deregistered;
         lease.epoch = epoch;
         write(slotOf(id, 0), leaseWord(lease));
         writeRoster(log.topics[2], sequence, count, -1);
@@ -108,7 +101,7 @@ abstract contract Replay is Base {
     }
 
     function renew(bytes32 id, uint40 time) private {
-        IServiceRegistry.Lease memory lease = leaseIn(rebuilt[slotOf(id, 0)]);
+        IRegistryTypes.Lease memory lease = leaseIn(rebuilt[slotOf(id, 0)]);
         assertGe(time, lease.lastHeartbeat, "a heartbeat moved time backwards");
         lease.lastHeartbeat = time;
         write(slotOf(id, 0), leaseWord(lease));

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Vm} from "forge-std/Vm.sol";
 import {Replay} from "./Replay.sol";
-import {IServiceRegistry} from "../src/interfaces/IServiceRegistry.sol";
+import {IRegistryTypes} from "../src/interfaces/IRegistryTypes.sol";
 
 /// @notice A small world of accounts, namespaces, names and labels, and one action for each function of the registry.
 /// Seeds pick who acts on what: most often the right account, else any. After each action it holds that only those
@@ -17,7 +17,7 @@ contract World is Replay {
 
     /// @dev Every instance that was registered once, and what is in its id.
     bytes32[] public ids;
-    mapping(bytes32 id => IServiceRegistry.InstanceKey) internal keys;
+    mapping(bytes32 id => IRegistryTypes.InstanceKey) internal keys;
     mapping(bytes32 id => bool) internal isKnown;
     /// @dev Every service that had an instance once.
     bytes32[] public services;
@@ -45,7 +45,7 @@ contract World is Replay {
     }
 
     function register(uint256 actorSeed, uint256 placeSeed, uint256 content) external {
-        IServiceRegistry.Registration memory r;
+        IRegistryTypes.Registration memory r;
         address actor = actors[actorSeed % actors.length];
         // Own namespaces twice as often as claimed ones.
         r.namespaceId = placeSeed % 3 < 2
@@ -76,7 +76,7 @@ contract World is Replay {
         if (ids.length == 0) return;
         bytes32 id = ids[idSeed % ids.length];
         address actor = pickActor(id, actorSeed);
-        IServiceRegistry.RecordUpdate memory change;
+        IRegistryTypes.RecordUpdate memory change;
         change.key = keys[id];
         // One time in eight, an update of a record that is no longer there.
         change.prevRecordHash = content % 8 == 0 ? keccak256("stale") : registry.recordHashOf(id);
@@ -180,8 +180,8 @@ contract World is Replay {
                 assertEq(keys[id].registrant, actor, "a stranger registered an instance");
                 continue;
             }
-            IServiceRegistry.Lease memory old = leaseIn(beforeA[id]);
-            IServiceRegistry.Lease memory now_ = leaseIn(a);
+            IRegistryTypes.Lease memory old = leaseIn(beforeA[id]);
+            IRegistryTypes.Lease memory now_ = leaseIn(a);
             assertEq(old.owner, actor, "a stranger moved an instance");
             assertGe(now_.lastHeartbeat, old.lastHeartbeat, "time went backwards");
             assertLe(now_.lastHeartbeat, vm.getBlockTimestamp(), "a heartbeat from the future");
@@ -194,8 +194,8 @@ contract World is Replay {
             uint256 listed = 0;
             for (uint256 i = 0; i < ids.length; ++i) {
                 if (keys[ids[i]].service != services[s]) continue;
-                IServiceRegistry.Status status = registry.leaseOf(ids[i]).status;
-                if (status == IServiceRegistry.Status.Active || status == IServiceRegistry.Status.Suspended) ++listed;
+                IRegistryTypes.Status status = registry.leaseOf(ids[i]).status;
+                if (status == IRegistryTypes.Status.Active || status == IRegistryTypes.Status.Suspended) ++listed;
             }
             (uint64 count,) = registry.countOf(services[s]);
             assertEq(count, listed, "the count is not the number of listed instances");
@@ -205,8 +205,8 @@ contract World is Replay {
     function checkLiveness() external view {
         uint256[] memory live = registry.areLive(ids);
         for (uint256 i = 0; i < ids.length; ++i) {
-            IServiceRegistry.Lease memory lease = registry.leaseOf(ids[i]);
-            bool expected = lease.status == IServiceRegistry.Status.Active
+            IRegistryTypes.Lease memory lease = registry.leaseOf(ids[i]);
+            bool expected = lease.status == IRegistryTypes.Status.Active
                 && vm.getBlockTimestamp() <= uint256(lease.lastHeartbeat) + lease.ttl;
             assertEq(registry.isLive(ids[i]), expected, "isLive");
             assertEq((live[i / 256] >> (i % 256)) & 1 == 1, expected, "areLive");

@@ -4,7 +4,7 @@ use alloy::primitives::{Bytes, keccak256};
 use anyhow::Result;
 use bindings::{
     ServiceRegistry::{deregisterCall, updateCall},
-    abi::IServiceRegistry::{InstanceKey, RecordUpdate},
+    abi::IRegistryTypes::{InstanceKey, RecordUpdate},
 };
 use domain::ServiceKey;
 use e2e::{World, world::OWNER};

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, U256, aliases::U24};
 use anvil_fixtures::{Chain, GENESIS_TIME, Scenario, chain::ACCOUNTS, scenario::plain};
 use anyhow::{Context, Result, ensure};
 use bindings::{
-    IServiceRegistry::Registration,
+    IRegistryTypes::Registration,
     ServiceRegistry::{heartbeatCall, registerCall},
 };
 use domain::{InstanceId, ManualClock, Namespace, NamespaceId, ServiceKey, SystemClock};

@@ -8,7 +8,7 @@ use tools::Tools;
 
 use crate::{forge, write};
 
-const CONTRACTS: [&str; 1] = ["ServiceRegistry"];
+const CONTRACTS: [&str; 2] = ["ServiceRegistry", "Endorsements"];
 
 /// Builds the contracts and writes ABI and bytecode of each.
 pub fn remake(tools: &Tools, root: &Path) -> Result<()> {
@@ -21,13 +21,22 @@ pub fn remake(tools: &Tools, root: &Path) -> Result<()> {
         let kept = json!({
             "abi": artifact["abi"],
             "bytecode": { "object": code(&artifact, "bytecode")? },
-            "deployedBytecode": { "object": code(&artifact, "deployedBytecode")? },
+            "deployedBytecode": {
+                "object": code(&artifact, "deployedBytecode")?,
+                "immutableReferences": immutable_references(&artifact),
+            },
         });
         let mut text = serde_json::to_string_pretty(&kept)?;
         text.push('\n');
         write(root, &format!("contracts/abi/{name}.json"), text.as_bytes())?;
     }
     Ok(())
+}
+
+/// Where the immutables are in the code: `[{"start", "length"}]` in bytes, zero in the artifact.
+fn immutable_references(artifact: &Value) -> Vec<Value> {
+    let by_variable = artifact["deployedBytecode"]["immutableReferences"].as_object();
+    by_variable.into_iter().flat_map(|map| map.values()).filter_map(Value::as_array).flatten().cloned().collect()
 }
 
 fn code<'a>(artifact: &'a Value, which: &str) -> Result<&'a str> {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IRegistryErrors} from "./IRegistryErrors.sol";
+import {IRegistryEvents} from "./IRegistryEvents.sol";
+
 /// @title IServiceRegistry
 /// @notice A catalogue of services whose entries only their owners can write.
 ///
@@ -13,249 +16,13 @@ pragma solidity 0.8.37;
 ///
 /// Warning: endpoints and metadata are arbitrary bytes. They may be invalid UTF-8, hold NUL bytes or markup, or name
 /// hosts that are not the owner's. The registry proves who wrote a record, never that it is true.
-interface IServiceRegistry {
-    // ---------------------------------------------------------------- types
-
-    /// @notice What an instance is now. `Active` and `Suspended` are the listed statuses, those that a roster counts.
-    /// No status says that a lease has expired: that follows from the time, without a transaction.
-    enum Status {
-        /// Never registered.
-        None,
-        /// Listed, and live while its lease runs.
-        Active,
-        /// Listed, but not live: the authority of the namespace said so, and may take it back.
-        Suspended,
-        /// Left its service because its owner said so. Its registrant may register it again.
-        Deregistered,
-        /// Struck off by the authority of the namespace. It cannot register again by itself.
-        Revoked,
-        /// Struck off because its lease had expired long ago. Its registrant may register it again.
-        Reaped
-    }
-
-    /// @notice Which text an `InvalidText` error speaks of.
-    enum Field {
-        Name,
-        Label,
-        Version,
-        Namespace
-    }
-
-    /// @notice Slot A of an instance, one storage word: all that a heartbeat touches.
-    struct Lease {
-        /// Who may change the instance. Bits 0–159.
-        address owner;
-        /// Time of the last heartbeat, or of the registration, in seconds. Bits 160–199.
-        uint40 lastHeartbeat;
-        /// For how many seconds after the last heartbeat the instance is live. Bits 200–223.
-        uint24 ttl;
-        /// What the instance is now. Bits 224–231.
-        Status status;
-        /// Goes up whenever grants of before must no longer hold, such as by a deregistration. Bits 232–255.
-        uint24 epoch;
-    }
-
-    /// @notice What the registry knows of a service, one storage word. N distinct listed instances together with
-    /// `count == N` prove that an answer omits nothing.
-    struct Roster {
-        /// How many instances are listed now. Bits 0–63.
-        uint64 count;
-        /// How many changes this service has had, heartbeats aside. It has no gaps. Bits 64–127.
-        uint64 sequence;
-    }
-
-    /// @notice One registration of a service.
-    struct Registration {
-        /// `bytes32(uint160(account))`, or `keccak256(bytes(label))` of a claimed label.
-        bytes32 namespaceId;
-        /// Name of the service in its namespace: 1–63 characters of `[a-z0-9._-]`.
-        string name;
-        /// Name of the instance among its registrant's of the same service: 1–63 characters of `[a-z0-9._-]`.
-        string label;
-        /// What this instance runs: 1–63 characters of `[a-zA-Z0-9._+-]`.
-        string version;
-        /// Where it answers: 1–16 endpoints of 1–256 arbitrary bytes.
-        bytes[] endpoints;
-        /// At most 4,096 arbitrary bytes.
-        bytes metadata;
-        /// Length of the lease in seconds: from 5 seconds to 30 days.
-        uint24 ttl;
-    }
-
-    /// @notice The preimage of an instance's id: `id = keccak256(abi.encode(service, registrant, labelHash))`.
-    struct InstanceKey {
-        /// `keccak256(abi.encode(namespaceId, keccak256(bytes(name))))`.
-        bytes32 service;
-        /// Who registered the instance. It is in the id, so nobody can take another's id.
-        address registrant;
-        /// `keccak256(bytes(label))`.
-        bytes32 labelHash;
-    }
-
-    /// @notice A new record for a listed instance.
-    struct RecordUpdate {
-        /// Which instance.
-        InstanceKey key;
-        /// The record hash that this update replaces.
-        bytes32 prevRecordHash;
-        /// As in a registration.
-        string version;
-        /// As in a registration.
-        bytes[] endpoints;
-        /// As in a registration.
-        bytes metadata;
-        /// As in a registration.
-        uint24 ttl;
-    }
-
-    // --------------------------------------------------------------- events
-
-    /// @notice A namespace got its owner.
-    /// @param namespaceId `keccak256(bytes(label))`.
-    /// @param owner Who owns it now.
-    /// @param label What was claimed.
-    event NamespaceClaimed(bytes32 indexed namespaceId, address indexed owner, string label);
-
-    /// @notice An instance entered the roster of its service. Its lease is now
-    /// `(owner, time, registration.ttl, Active, epoch)` and its record hash
-    /// `keccak256(abi.encode(prevRecordHash, keccak256(abi.encode(version, endpoints, metadata))))`.
-    /// @param id The instance.
-    /// @param service The service that it is listed under.
-    /// @param owner Who owns it: its registrant.
-    /// @param registration All that was registered.
-    /// @param time When its lease began.
-    /// @param epoch Its epoch, unchanged by this event.
-    /// @param sequence The service's sequence after this event.
-    /// @param count The service's count after this event.
-    /// @param prevRecordHash The record hash before: 0 unless the instance had been registered once.
-    event Registered(
-        bytes32 indexed id,
-        bytes32 indexed service,
-        address indexed owner,
-        Registration registration,
-        uint40 time,
-        uint24 epoch,
-        uint64 sequence,
-        uint64 count,
-        bytes32 prevRecordHash
-    );
-
-    /// @notice An instance's record was replaced. Its record hash follows as at `Registered`; of its lease, the ttl is
-    /// now `ttl` and the rest is as it was.
-    /// @param id The instance.
-    /// @param service The service that it is listed under.
-    /// @param version The new version.
-    /// @param endpoints The new endpoints.
-    /// @param metadata The new metadata.
-    /// @param ttl The ttl, changed or not.
-    /// @param sequence The service's sequence after this event.
-    /// @param prevRecordHash The record hash that was replaced.
-    event Updated(
-        bytes32 indexed id,
-        bytes32 indexed service,
-        string version,
-        bytes[] endpoints,
-        bytes metadata,
-        uint24 ttl,
-        uint64 sequence,
-        bytes32 prevRecordHash
-    );
-
-    /// @notice An instance left its service because its owner said so. Its lease keeps all but the status, now
-    /// `Deregistered`, and the epoch.
-    /// @param id The instance.
-    /// @param service The service that it was listed under.
-    /// @param epoch Its epoch after this event.
-    /// @param sequence The service's sequence after this event.
-    /// @param count The service's count after this event.
-    event Deregistered(bytes32 indexed id, bytes32 indexed service, uint24 epoch, uint64 sequence, uint64 count);
-
-    /// @notice An instance's lease was renewed.
-    /// @param id The instance.
-    /// @param time Its `lastHeartbeat` now.
-    event Heartbeat(bytes32 indexed id, uint40 time);
-
-    /// @notice The leases of several instances were renewed in one call.
-    /// @param time Their `lastHeartbeat` now.
-    /// @param ids The instances that were renewed, in the order given; one that was given twice is here twice.
-    event HeartbeatBatch(uint40 time, bytes32[] ids);
-
-    // --------------------------------------------------------------- errors
-
-    /// @notice The label was claimed before.
-    /// @param namespaceId The namespace of that label.
-    /// @param owner Who owns it.
-    error NamespaceTaken(bytes32 namespaceId, address owner);
-
-    /// @notice The caller may not register in this namespace.
-    /// @param namespaceId The namespace.
-    /// @param caller Who called.
-    /// @param owner Who owns the namespace; the zero address if it was never claimed.
-    error NamespaceClosed(bytes32 namespaceId, address caller, address owner);
-
-    /// @notice The instance is listed, or it was revoked.
-    /// @param id The instance.
-    /// @param status What it is.
-    error AlreadyRegistered(bytes32 id, Status status);
-
-    /// @notice The instance is neither active nor suspended.
-    /// @param id The instance.
-    /// @param status What it is.
-    error NotListed(bytes32 id, Status status);
-
-    /// @notice Only the owner of the instance may do this.
-    /// @param id The instance.
-    /// @param caller Who called.
-    /// @param owner Who owns the instance.
-    error NotOwner(bytes32 id, address caller, address owner);
-
-    /// @notice The update was written for a record that is no longer the current one.
-    /// @param id The instance.
-    /// @param current The record hash that the registry holds.
-    /// @param given The record hash that the update said it replaces.
-    error RecordChanged(bytes32 id, bytes32 current, bytes32 given);
-
-    /// @notice A text is empty, longer than 63 bytes, or holds a character that it may not hold.
-    /// @param field Which text.
-    /// @param value The text.
-    error InvalidText(Field field, string value);
-
-    /// @notice A namespace label may not start with `0x`: it could be taken for an account's own namespace.
-    /// @param label The label.
-    error ReservedLabel(string label);
-
-    /// @notice There are no endpoints, or too many.
-    /// @param count How many there are.
-    /// @param max How many there may be.
-    error EndpointCountOutOfRange(uint256 count, uint256 max);
-
-    /// @notice An endpoint is empty or too long.
-    /// @param index Which one.
-    /// @param length Its length in bytes.
-    /// @param max Its greatest length in bytes.
-    error EndpointLengthOutOfRange(uint256 index, uint256 length, uint256 max);
-
-    /// @notice The metadata is too long.
-    /// @param length Its length in bytes.
-    /// @param max Its greatest length in bytes.
-    error MetadataTooLong(uint256 length, uint256 max);
-
-    /// @notice The ttl is too short or too long.
-    /// @param ttl The ttl in seconds.
-    /// @param min The shortest in seconds.
-    /// @param max The longest in seconds.
-    error TtlOutOfRange(uint256 ttl, uint256 min, uint256 max);
-
-    /// @notice The batch is empty or too large.
-    /// @param size How many items it has.
-    /// @param max How many it may have.
-    error BatchSizeOutOfRange(uint256 size, uint256 max);
-
-    /// @notice Of the whole batch, no instance could be renewed by the caller.
-    /// @param size How many items it has.
-    error NothingRenewed(uint256 size);
-
-    // ------------------------------------------------------------ functions
+///
+/// A call that is signed instead of sent can be sent by anyone, until its deadline. What is signed is EIP-712 typed data
+/// of this chain and this contract, and binds to the state that it changes, so that it works once.
+///
+/// Who may do what, and which status follows on which, is in docs/contract.md.
+interface IServiceRegistry is IRegistryEvents, IRegistryErrors {
+    // ----------------------------------------------------------- namespaces
 
     /// @notice Makes the caller the owner of the namespace `keccak256(bytes(label))`. First come, first served.
     ///
@@ -263,33 +30,124 @@ interface IServiceRegistry {
     /// the caller's own address, `bytes32(uint160(caller))`, needs no claim and cannot be lost that way.
     ///
     /// Warning: a label is no proof of who its owner is. Compare the owner's address with one known from elsewhere.
-    /// @param label 1–63 characters of `[a-z0-9._-]`, not starting with `0x`.
+    /// @param label 1–63 characters of `[a-z0-9._-]`, the first a letter or digit, not starting with `0x`.
     /// @return namespaceId The namespace.
     function claimNamespace(string calldata label) external returns (bytes32 namespaceId);
 
+    /// @notice Proposes the next owner of a namespace. Only its owner may. The transfer happens when that account accepts.
+    /// A later proposal replaces this one; the zero address takes it back.
+    ///
+    /// Warning: with the namespace goes the authority over all instances in it.
+    /// @param namespaceId The namespace of a label: that of an account's own address cannot be transferred.
+    /// @param account Who may accept.
+    function proposeNamespaceOwner(bytes32 namespaceId, address account) external;
+
+    /// @notice Makes the caller, who was proposed, the owner of a namespace. Registrars and proposals of before are void
+    /// and the namespace is closed; its instances stay as they are.
+    /// @param namespaceId The namespace.
+    function acceptNamespaceOwner(bytes32 namespaceId) external;
+
+    /// @notice Opens a namespace to all, or closes it. Only its owner may. What is registered stays registered.
+    ///
+    /// Warning: in an open namespace a service's instances are from anyone. Consumers must look at their owners.
+    /// @param namespaceId The namespace.
+    /// @param open Whether anyone may register in it.
+    function setNamespaceOpen(bytes32 namespaceId, bool open) external;
+
+    /// @notice Admits an account to register in a namespace, or dismisses it. Only the owner of the namespace may.
+    ///
+    /// Warning: what a registrar has registered stays its own after it is dismissed. Revoke it if it must go.
+    /// @param namespaceId The namespace.
+    /// @param registrar Who.
+    /// @param expiry Until when, in seconds, now or later; 0 dismisses.
+    function setRegistrar(bytes32 namespaceId, address registrar, uint40 expiry) external;
+
+    // ------------------------------------------------------------ instances
+
     /// @notice Registers an instance of a service, or registers anew one that was deregistered or reaped. The caller
-    /// becomes its owner and its lease starts now. The caller must own the namespace.
+    /// becomes its owner and its lease starts now. The caller must own the namespace, or be its registrar, or the
+    /// namespace must be open.
     ///
     /// Warning: all of the record is public for ever, after a deregistration too.
+    ///
+    /// Warning: an instance that was transferred and then left its service is gone for ever: its registrant is not its
+    /// owner, and its owner is not its registrant.
     /// @param registration What to register.
     /// @return id The instance.
     function register(Registration calldata registration) external returns (bytes32 id);
 
-    /// @notice Replaces the record of a listed instance. Only its owner may.
+    /// @notice Replaces the record of a listed instance. Only its owner may, or an operator with `UPDATE`; one who changes
+    /// the ttl needs `HEARTBEAT` as well.
     ///
     /// Warning: an update is no heartbeat. But the new ttl counts from the last heartbeat, so a longer one can make an
     /// instance live again whose lease had expired, and a shorter one can end its lease at once.
     /// @param change What to write, and the record hash that it replaces.
     function update(RecordUpdate calldata change) external;
 
-    /// @notice Takes a listed instance out of its service. Only its owner may. Its registrant may register it again.
+    /// @notice Takes an active instance out of its service. Only its owner may, or an operator with `DEREGISTER`. Its
+    /// registrant may register it again if it owned it to the end.
+    ///
+    /// Warning: a suspended instance cannot be deregistered: it would be a way around the suspension.
     ///
     /// Warning: `areLive` and caches of it answer for the block they were asked at; give consumers time to notice
     /// before the endpoints stop to answer.
     /// @param key The preimage of its id.
     function deregister(InstanceKey calldata key) external;
 
-    /// @notice Renews the lease of a listed instance, from now. Only its owner may. An expired lease is renewed too.
+    /// @notice Proposes the next owner of a listed instance. Only its owner may. The transfer happens when that account
+    /// accepts. A later proposal replaces this one; the zero address takes it back.
+    ///
+    /// Warning: the next owner can point the instance anywhere, under the name that consumers know.
+    /// @param id The instance.
+    /// @param account Who may accept.
+    function proposeOwner(bytes32 id, address account) external;
+
+    /// @notice Makes the caller, who was proposed, the owner of a listed instance. Proposals, operators of this instance,
+    /// endorsements and signatures of before are void; its lease runs on.
+    ///
+    /// Warning: the operators that the caller has for all of its instances can act on this one at once.
+    /// @param key The preimage of its id.
+    function acceptOwner(InstanceKey calldata key) external;
+
+    /// @notice Says what an operator may do for all of the caller's instances, those of later included.
+    ///
+    /// Warning: the grant stays when instances come and go. Set an expiry that is near, and renew it.
+    /// @param operator The operator. It must be a key to sign; a contract as operator can only send.
+    /// @param permissions A sum of `Permissions`; 0 withdraws the grant.
+    /// @param expiry Until when, in seconds, now or later; of no meaning if `permissions` is 0.
+    function setOperator(address operator, uint8 permissions, uint40 expiry) external;
+
+    /// @notice Says what an operator may do for one listed instance, in its present epoch. Only its owner may.
+    /// @param id The instance.
+    /// @param operator The operator. It must be a key to sign; a contract as operator can only send.
+    /// @param permissions A sum of `Permissions`; 0 withdraws the grant.
+    /// @param expiry Until when, in seconds, now or later; of no meaning if `permissions` is 0.
+    function setInstanceOperator(bytes32 id, address operator, uint8 permissions, uint40 expiry) external;
+
+    /// @notice Suspends an active instance, reinstates a suspended one, or revokes one for ever, be it listed or not. Only
+    /// the owner of the namespace may.
+    ///
+    /// Warning: a revocation cannot be taken back. The registrant may register under another label, if it is still
+    /// admitted to the namespace.
+    /// @param path The preimage of its id.
+    /// @param status `Suspended`, `Active` or `Revoked`.
+    /// @param reason Why: at most 256 arbitrary bytes, public for ever.
+    function setStatus(InstancePath calldata path, Status status, bytes calldata reason) external;
+
+    /// @notice Takes out of their services those active instances whose leases expired longer than 7 days ago. Anyone
+    /// may.
+    ///
+    /// Warning: an instance that cannot be reaped is skipped. Only if all are skipped does the call fail.
+    /// @param keys The preimages of the ids of 1–200 instances.
+    /// @return reaped How many were reaped.
+    function reap(InstanceKey[] calldata keys) external returns (uint256 reaped);
+
+    // ----------------------------------------------------------- heartbeats
+
+    /// @notice Renews the lease of a listed instance, from now. Only its owner may, or an operator with `HEARTBEAT`. An
+    /// expired lease is renewed too.
+    ///
+    /// Warning: a heartbeat proves that a key was used, not that the service works.
     ///
     /// Warning: a suspended instance can be renewed, and is not live all the same.
     /// @param id The instance.
@@ -297,12 +155,53 @@ interface IServiceRegistry {
 
     /// @notice Renews the leases of many listed instances, from now.
     ///
-    /// Warning: an instance that is not listed, or not the caller's, is skipped, so that one of them does not let the
+    /// Warning: an instance that is not listed, or that the caller may not renew, is skipped, so that it does not let the
     /// leases of the others expire. Compare the result with the number of ids. Only if all are skipped does the call
     /// fail.
     /// @param ids 1–500 instances. One that is given twice is renewed once, but counted and logged twice.
     /// @return renewed How many of the ids were not skipped.
     function heartbeatBatch(bytes32[] calldata ids) external returns (uint256 renewed);
+
+    // ----------------------------------------------------- signed variants
+
+    /// @notice Registers as `register` does, for an owner who signed
+    /// `Register(address owner,bytes32 namespaceId,string name,string label,string version,bytes[] endpoints,bytes metadata,uint24 ttl,uint24 epoch,uint40 deadline)`
+    /// with the instance's present epoch, 0 if it is new.
+    /// @param registration What to register.
+    /// @param owner Who signed: a key, or a contract that implements ERC-1271.
+    /// @param deadline Until when it may be sent, in seconds.
+    /// @param signature 64 (EIP-2098) or 65 bytes of a key, any bytes of a contract.
+    /// @return id The instance.
+    function registerSigned(
+        Registration calldata registration,
+        address owner,
+        uint40 deadline,
+        bytes calldata signature
+    ) external returns (bytes32 id);
+
+    /// @notice Updates as `update` does, for an owner or operator who signed
+    /// `Update(bytes32 id,bytes32 prevRecordHash,string version,bytes[] endpoints,bytes metadata,uint24 ttl,uint24 epoch,uint40 deadline)`
+    /// with the instance's present epoch.
+    /// @param change What to write, and the record hash that it replaces.
+    /// @param deadline Until when it may be sent, in seconds.
+    /// @param signature As in `registerSigned`.
+    function updateSigned(RecordUpdate calldata change, uint40 deadline, bytes calldata signature) external;
+
+    /// @notice Deregisters as `deregister` does, for an owner or operator who signed
+    /// `Deregister(bytes32 id,uint24 epoch,uint40 deadline)` with the instance's present epoch.
+    /// @param key The preimage of its id.
+    /// @param deadline Until when it may be sent, in seconds.
+    /// @param signature As in `registerSigned`.
+    function deregisterSigned(InstanceKey calldata key, uint40 deadline, bytes calldata signature) external;
+
+    /// @notice Renews the leases of listed instances, each from the time that its owner or operator signed.
+    ///
+    /// Warning: an item that is not valid is skipped and never fails the batch, even if it is the only one: not listed,
+    /// not after the last heartbeat, in the future, past its deadline, or not signed by one who may. Compare the result
+    /// with the number of items. A contract that is asked for its signature by ERC-1271 gets at most 200,000 gas.
+    /// @param items 1–500 signed heartbeats.
+    /// @return renewed How many of them were not skipped.
+    function heartbeatSigned(SignedHeartbeat[] calldata items) external returns (uint256 renewed);
 
     // ---------------------------------------------------------------- views
 
@@ -340,10 +239,59 @@ interface IServiceRegistry {
     /// @return sequence How many changes the service has had, heartbeats aside.
     function countOf(bytes32 service) external view returns (uint64 count, uint64 sequence);
 
-    /// @notice Who owns a namespace.
+    /// @notice Who governs a namespace, and how.
     /// @param namespaceId The namespace.
-    /// @return The account whose own namespace it is, or who claimed its label; the zero address if nobody did.
-    function ownerOf(bytes32 namespaceId) external view returns (address);
+    /// @return The owner is the account whose own namespace it is, or who owns its label; the zero address if nobody
+    /// claimed it.
+    function namespaceOf(bytes32 namespaceId) external view returns (Namespace memory);
+
+    /// @notice Whether an account may register in a namespace now: it is open, or its own, or it is a registrar.
+    /// @param namespaceId The namespace.
+    /// @param account The account.
+    /// @return Whether it may.
+    function mayRegister(bytes32 namespaceId, address account) external view returns (bool);
+
+    /// @notice Until when an account is admitted to register in a namespace.
+    /// @param namespaceId The namespace.
+    /// @param registrar The account.
+    /// @return In seconds; 0 if it is not.
+    function registrarExpiryOf(bytes32 namespaceId, address registrar) external view returns (uint40);
+
+    /// @notice Who was proposed as the next owner of a namespace.
+    /// @param namespaceId The namespace.
+    /// @return The account; the zero address if nobody is proposed.
+    function proposedNamespaceOwnerOf(bytes32 namespaceId) external view returns (address);
+
+    /// @notice Who was proposed as the next owner of an instance.
+    /// @param id The instance.
+    /// @return The account; the zero address if nobody is proposed.
+    function proposedOwnerOf(bytes32 id) external view returns (address);
+
+    /// @notice What an operator may do for all of an owner's instances.
+    /// @param owner The owner.
+    /// @param operator The operator.
+    /// @return The grant, expired or not.
+    function operatorOf(address owner, address operator) external view returns (Grant memory);
+
+    /// @notice What an operator may do for one instance, besides what it may do for all of its owner's.
+    /// @param id The instance.
+    /// @param operator The operator.
+    /// @return The grant of the present epoch, expired or not.
+    function instanceOperatorOf(bytes32 id, address operator) external view returns (Grant memory);
+
+    /// @notice Whether an account may do all of this for an instance now: it is the owner, or one grant lets it.
+    /// @param id The instance.
+    /// @param account The account.
+    /// @param permissions A sum of `Permissions`.
+    /// @return Whether it may.
+    function isPermitted(bytes32 id, address account, uint8 permissions) external view returns (bool);
+
+    /// @notice Whether a signature is an account's over a digest: by its key, or by ERC-1271 if it is a contract.
+    /// @param account The account.
+    /// @param digest The digest.
+    /// @param signature The signature.
+    /// @return Whether it is.
+    function isSignatureOf(address account, bytes32 digest, bytes calldata signature) external view returns (bool);
 
     /// @notice Whether this is the current record of an instance.
     ///

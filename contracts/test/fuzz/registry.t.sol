@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryErrors} from "../../src/interfaces/IRegistryErrors.sol";
+import {IRegistryEvents} from "../../src/interfaces/IRegistryEvents.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice Each function against a second, slower statement of what it does, for arbitrary input.
 contract RegistryFuzzTest is Base {
@@ -30,7 +32,7 @@ contract RegistryFuzzTest is Base {
                 // A label of its own for each, so that both can be registered.
                 string memory label = string.concat(vm.toString(c), "-", vm.toString(p));
 
-                IServiceRegistry.Registration memory r = payments(label);
+                IRegistryTypes.Registration memory r = payments(label);
                 r.name = string(raw);
                 vm.prank(alice);
                 (bool named,) = address(registry).call(abi.encodeCall(registry.register, (r)));
@@ -57,7 +59,7 @@ contract RegistryFuzzTest is Base {
     function valid(bytes[] memory endpoints, bytes memory metadata, uint24 ttl)
         private
         view
-        returns (IServiceRegistry.Registration memory r)
+        returns (IRegistryTypes.Registration memory r)
     {
         r = payments("replica-1");
         vm.assume(endpoints.length > 0);
@@ -72,7 +74,7 @@ contract RegistryFuzzTest is Base {
     function testFuzz_Register_CommitsToTheRecord(bytes[] memory endpoints, bytes memory metadata, uint24 ttl)
         external
     {
-        IServiceRegistry.Registration memory r = valid(endpoints, metadata, ttl);
+        IRegistryTypes.Registration memory r = valid(endpoints, metadata, ttl);
         vm.prank(alice);
         bytes32 id = registry.register(r);
         assertEq(id, idOf(r, alice));
@@ -88,10 +90,10 @@ contract RegistryFuzzTest is Base {
         uint24 ttl
     ) external {
         bytes32 id = registerPayments("replica-1");
-        IServiceRegistry.Registration memory r = valid(endpoints, metadata, ttl);
-        IServiceRegistry.RecordUpdate memory change = updateOf(r, alice);
+        IRegistryTypes.Registration memory r = valid(endpoints, metadata, ttl);
+        IRegistryTypes.RecordUpdate memory change = updateOf(r, alice);
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.Updated(
+        emit IRegistryEvents.Updated(
             id, change.key.service, r.version, r.endpoints, r.metadata, r.ttl, 2, change.prevRecordHash
         );
         vm.prank(alice);
@@ -103,11 +105,11 @@ contract RegistryFuzzTest is Base {
 
     function testFuzz_Update_RefusesAnyOtherPredecessor(bytes32 prev) external {
         bytes32 id = registerPayments("replica-1");
-        IServiceRegistry.RecordUpdate memory change = updateOf(payments("replica-1"), alice);
+        IRegistryTypes.RecordUpdate memory change = updateOf(payments("replica-1"), alice);
         vm.assume(prev != change.prevRecordHash);
         bytes32 current = change.prevRecordHash;
         change.prevRecordHash = prev;
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.RecordChanged.selector, id, current, prev));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.RecordChanged.selector, id, current, prev));
         vm.prank(alice);
         registry.update(change);
     }
@@ -115,32 +117,32 @@ contract RegistryFuzzTest is Base {
     // --------------------------------------------------------------- leases
 
     /// @dev Any word at slot A of which the status is one.
-    function anyLease(uint256 word) private pure returns (IServiceRegistry.Lease memory lease) {
+    function anyLease(uint256 word) private pure returns (IRegistryTypes.Lease memory lease) {
         uint256 status = ((word >> 224) & 0xff) % 6;
         return leaseIn(bytes32((word & ~(uint256(0xff) << 224)) | status << 224));
     }
 
     function testFuzz_IsLive(uint256 word, uint256 time) external {
-        IServiceRegistry.Lease memory lease = anyLease(word);
+        IRegistryTypes.Lease memory lease = anyLease(word);
         uint256 end = uint256(lease.lastHeartbeat) + lease.ttl;
         // Half of the time right at the end of the lease.
         vm.warp(time % 2 == 0 ? bound(time, end < 2 ? 0 : end - 2, end + 2) : bound(time, 0, type(uint64).max));
         vm.store(address(registry), slotOf(keccak256("id"), 0), leaseWord(lease));
         assertEq(
             registry.isLive(keccak256("id")),
-            lease.status == IServiceRegistry.Status.Active && vm.getBlockTimestamp() <= end
+            lease.status == IRegistryTypes.Status.Active && vm.getBlockTimestamp() <= end
         );
     }
 
     function testFuzz_Heartbeat_TouchesOneFieldOfOneWord(uint256 word, uint40 time) external {
-        IServiceRegistry.Lease memory lease = anyLease(word);
+        IRegistryTypes.Lease memory lease = anyLease(word);
         bytes32 id = keccak256("id");
         vm.store(address(registry), slotOf(id, 0), leaseWord(lease));
         vm.warp(time);
         vm.prank(lease.owner);
         (bool success,) = address(registry).call(abi.encodeCall(registry.heartbeat, (id)));
         assertEq(
-            success, lease.status == IServiceRegistry.Status.Active || lease.status == IServiceRegistry.Status.Suspended
+            success, lease.status == IRegistryTypes.Status.Active || lease.status == IRegistryTypes.Status.Suspended
         );
         if (success) lease.lastHeartbeat = time;
         assertEq(wordA(id), leaseWord(lease));
@@ -150,27 +152,27 @@ contract RegistryFuzzTest is Base {
         bytes32[] memory ids = new bytes32[](picks.length);
         uint256 expected = 0;
         for (uint256 i = 0; i < words.length; ++i) {
-            IServiceRegistry.Lease memory lease = anyLease(words[i]);
+            IRegistryTypes.Lease memory lease = anyLease(words[i]);
             lease.owner = words[i] % 2 == 0 ? alice : bob;
             vm.store(address(registry), slotOf(bytes32(i), 0), leaseWord(lease));
         }
         bool[8] memory renewed;
         for (uint256 i = 0; i < picks.length; ++i) {
             ids[i] = bytes32(uint256(picks[i] % 8));
-            IServiceRegistry.Lease memory lease = registry.leaseOf(ids[i]);
+            IRegistryTypes.Lease memory lease = registry.leaseOf(ids[i]);
             bool listed =
-                lease.status == IServiceRegistry.Status.Active || lease.status == IServiceRegistry.Status.Suspended;
+                lease.status == IRegistryTypes.Status.Active || lease.status == IRegistryTypes.Status.Suspended;
             if (!listed || lease.owner != alice) continue;
             ++expected;
             renewed[picks[i] % 8] = true;
         }
-        IServiceRegistry.Lease[] memory leases = new IServiceRegistry.Lease[](8);
+        IRegistryTypes.Lease[] memory leases = new IRegistryTypes.Lease[](8);
         for (uint256 i = 0; i < 8; ++i) {
             leases[i] = registry.leaseOf(bytes32(i));
             if (renewed[i]) leases[i].lastHeartbeat = START;
         }
 
-        if (expected == 0) vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NothingRenewed.selector, 12));
+        if (expected == 0) vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NothingRenewed.selector, 12));
         vm.prank(alice);
         uint256 got = registry.heartbeatBatch(ids);
         if (expected > 0) assertEq(got, expected);
@@ -196,9 +198,9 @@ contract RegistryFuzzTest is Base {
 
     /// @dev Calldata that no encoder would make, in which both endpoints are the same bytes, is read as it is meant.
     function test_Update_CalldataThatOverlaps() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         bytes32 id = registerPayments("replica-1");
-        IServiceRegistry.RecordUpdate memory change = updateOf(r, alice);
+        IRegistryTypes.RecordUpdate memory change = updateOf(r, alice);
         bytes memory input = abi.encodeCall(registry.update, (change));
         // The endpoints are the sixth word of the struct; their two offsets follow their number.
         assembly {

@@ -3,15 +3,16 @@ pragma solidity 0.8.37;
 
 import {Vm} from "forge-std/Vm.sol";
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryErrors} from "../../src/interfaces/IRegistryErrors.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The faults of the registry contract that articles print, each with the test that would have caught it.
 contract TextbookTest is Base {
     /// @dev With `encodePacked`, `("pay", "ments1")` and `("payments", "1")` are one id.
     function test_IdByEncodePacked() external {
-        IServiceRegistry.Registration memory first = payments("ments1");
+        IRegistryTypes.Registration memory first = payments("ments1");
         first.name = "pay";
-        IServiceRegistry.Registration memory second = payments("1");
+        IRegistryTypes.Registration memory second = payments("1");
         second.name = "payments";
         vm.startPrank(alice);
         assertNotEq(registry.register(first), registry.register(second));
@@ -23,16 +24,16 @@ contract TextbookTest is Base {
         bytes32[] memory ids = new bytes32[](1);
         ids[0] = id;
         vm.startPrank(mallory);
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotOwner.selector, id, mallory, alice));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
         registry.heartbeat(id);
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NothingRenewed.selector, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NothingRenewed.selector, 1));
         registry.heartbeatBatch(ids);
         vm.stopPrank();
     }
 
     function test_AnyoneMayDeregister() external {
         bytes32 id = registerPayments("replica-1");
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotOwner.selector, id, mallory, alice));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
         vm.prank(mallory);
         registry.deregister(keyOf(payments("replica-1"), alice));
     }
@@ -55,7 +56,7 @@ contract TextbookTest is Base {
 
     /// @dev The textbook pushes the id onto a list at each registration, and so lists it twice.
     function test_RegisteringAgainListsTwice() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         bytes32 id = registerPayments("replica-1");
         for (uint256 i = 0; i < 3; ++i) {
             vm.prank(alice);
@@ -84,7 +85,7 @@ contract TextbookTest is Base {
 
     /// @dev With unowned names, 50 squatters make 51 instances of one service.
     function test_FiftySquatters() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         vm.prank(alice);
         r.namespaceId = registry.claimNamespace("acme");
         vm.prank(alice);
@@ -92,7 +93,7 @@ contract TextbookTest is Base {
         for (uint256 i = 0; i < 50; ++i) {
             address squatter = makeAddr(vm.toString(i));
             vm.expectRevert(
-                abi.encodeWithSelector(IServiceRegistry.NamespaceClosed.selector, r.namespaceId, squatter, alice)
+                abi.encodeWithSelector(IRegistryErrors.NamespaceClosed.selector, r.namespaceId, squatter, alice)
             );
             vm.prank(squatter);
             registry.register(r);
@@ -103,20 +104,20 @@ contract TextbookTest is Base {
 
     /// @dev Nobody can take the id of a registration that waits to be mined: the registrant is in it.
     function test_TheIdCanBeFrontRun() external pure {
-        IServiceRegistry.Registration memory r;
+        IRegistryTypes.Registration memory r;
         assertNotEq(idOf(r, address(1)), idOf(r, address(2)));
     }
 
     function test_NoSizeLimits() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         r.metadata = new bytes(1 << 20);
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.MetadataTooLong.selector, 1 << 20, 4096));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.MetadataTooLong.selector, 1 << 20, 4096));
         vm.prank(alice);
         registry.register(r);
 
         r = payments("replica-1");
         r.endpoints = new bytes[](10_000);
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.EndpointCountOutOfRange.selector, 10_000, 16));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.EndpointCountOutOfRange.selector, 10_000, 16));
         vm.prank(alice);
         registry.register(r);
     }
@@ -130,7 +131,7 @@ contract TextbookTest is Base {
 
     /// @dev One ttl of 2^256-1 overflows `lastHeartbeat + ttl`, and every call that adds them reverts.
     function test_ATtlThatOverflows() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         bytes memory input = abi.encodeCall(registry.register, (r));
         // The ttl is the seventh word of the struct, which starts after the selector and one offset.
         assembly {
@@ -154,8 +155,8 @@ contract TextbookTest is Base {
         vm.recordLogs();
         bytes32 id = registerPayments("replica-1");
         Vm.Log memory log = vm.getRecordedLogs()[0];
-        (IServiceRegistry.Registration memory r,,,,, bytes32 prev) =
-            abi.decode(log.data, (IServiceRegistry.Registration, uint40, uint24, uint64, uint64, bytes32));
+        (IRegistryTypes.Registration memory r,,,,, bytes32 prev) =
+            abi.decode(log.data, (IRegistryTypes.Registration, uint40, uint24, uint64, uint64, bytes32));
         assertEq(log.topics[1], id);
         assertTrue(registry.verifyRecord(id, address(uint160(uint256(log.topics[3]))), r, prev));
     }

@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryErrors} from "../../src/interfaces/IRegistryErrors.sol";
+import {IRegistryEvents} from "../../src/interfaces/IRegistryEvents.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The tree is in `claimNamespace.tree`.
 contract ClaimNamespaceTest is Base {
@@ -10,9 +12,7 @@ contract ClaimNamespaceTest is Base {
         string[8] memory labels = ["", text(64), "Acme", "ac me", "ac/me", unicode"acmé", "a\x00b", "a+b"];
         for (uint256 i = 0; i < labels.length; ++i) {
             vm.expectRevert(
-                abi.encodeWithSelector(
-                    IServiceRegistry.InvalidText.selector, IServiceRegistry.Field.Namespace, labels[i]
-                )
+                abi.encodeWithSelector(IRegistryErrors.InvalidText.selector, IRegistryTypes.Field.Namespace, labels[i])
             );
             registry.claimNamespace(labels[i]);
         }
@@ -21,7 +21,7 @@ contract ClaimNamespaceTest is Base {
     function test_RevertWhen_TheLabelStartsWith0x() external {
         string[2] memory labels = ["0x", "0x328809bc894f92807417d2dad6b7c998c1afdac6"];
         for (uint256 i = 0; i < labels.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.ReservedLabel.selector, labels[i]));
+            vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.ReservedLabel.selector, labels[i]));
             registry.claimNamespace(labels[i]);
         }
     }
@@ -31,7 +31,7 @@ contract ClaimNamespaceTest is Base {
         bytes32 namespaceId = registry.claimNamespace("acme");
         address[2] memory callers = [alice, mallory];
         for (uint256 i = 0; i < callers.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NamespaceTaken.selector, namespaceId, alice));
+            vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NamespaceTaken.selector, namespaceId, alice));
             vm.prank(callers[i]);
             registry.claimNamespace("acme");
         }
@@ -42,22 +42,22 @@ contract ClaimNamespaceTest is Base {
         for (uint256 i = 0; i < labels.length; ++i) {
             bytes32 expected = keccak256(bytes(labels[i]));
             vm.expectEmit(address(registry));
-            emit IServiceRegistry.NamespaceClaimed(expected, alice, labels[i]);
+            emit IRegistryEvents.NamespaceClaimed(expected, alice, labels[i]);
             vm.prank(alice);
             assertEq(registry.claimNamespace(labels[i]), expected);
-            assertEq(registry.ownerOf(expected), alice);
+            assertEq(registry.namespaceOf(expected).owner, alice);
             assertEq(vm.load(address(registry), slotOf(expected, 2)), own(alice));
         }
     }
 
     function test_OwnerOf_GivenTheIdIsTheOneOfAnAccount() external view {
-        assertEq(registry.ownerOf(own(bob)), bob);
-        assertEq(registry.ownerOf(own(address(type(uint160).max))), address(type(uint160).max));
+        assertEq(registry.namespaceOf(own(bob)).owner, bob);
+        assertEq(registry.namespaceOf(own(address(type(uint160).max))).owner, address(type(uint160).max));
     }
 
     function test_OwnerOf_GivenNeither() external view {
-        assertEq(registry.ownerOf(keccak256("acme")), address(0));
-        assertEq(registry.ownerOf(bytes32(uint256(1) << 160)), address(0));
-        assertEq(registry.ownerOf(0), address(0));
+        assertEq(registry.namespaceOf(keccak256("acme")).owner, address(0));
+        assertEq(registry.namespaceOf(bytes32(uint256(1) << 160)).owner, address(0));
+        assertEq(registry.namespaceOf(0).owner, address(0));
     }
 }

@@ -2,12 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryErrors} from "../../src/interfaces/IRegistryErrors.sol";
+import {IRegistryEvents} from "../../src/interfaces/IRegistryEvents.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The tree is in `deregister.tree`.
 contract DeregisterTest is Base {
     bytes32 internal id;
-    IServiceRegistry.InstanceKey internal key;
+    IRegistryTypes.InstanceKey internal key;
 
     function setUp() public override {
         super.setUp();
@@ -16,18 +18,18 @@ contract DeregisterTest is Base {
     }
 
     function test_RevertGiven_TheInstanceIsNotListed() external {
-        IServiceRegistry.Status[3] memory statuses =
-            [IServiceRegistry.Status.Deregistered, IServiceRegistry.Status.Revoked, IServiceRegistry.Status.Reaped];
+        IRegistryTypes.Status[3] memory statuses =
+            [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Revoked, IRegistryTypes.Status.Reaped];
         for (uint256 i = 0; i < statuses.length; ++i) {
             forceStatus(id, statuses[i]);
-            vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotListed.selector, id, statuses[i]));
+            vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotListed.selector, id, statuses[i]));
             vm.prank(alice);
             registry.deregister(key);
         }
         key.registrant = bob;
         vm.expectRevert(
             abi.encodeWithSelector(
-                IServiceRegistry.NotListed.selector, idOf(payments("replica-1"), bob), IServiceRegistry.Status.None
+                IRegistryErrors.NotListed.selector, idOf(payments("replica-1"), bob), IRegistryTypes.Status.None
             )
         );
         vm.prank(bob);
@@ -35,19 +37,19 @@ contract DeregisterTest is Base {
     }
 
     function test_RevertWhen_TheCallerIsNotItsOwner() external {
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotOwner.selector, id, mallory, alice));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
         vm.prank(mallory);
         registry.deregister(key);
     }
 
     function deregisterAndCheck() internal {
-        IServiceRegistry.Lease memory expected = registry.leaseOf(id);
+        IRegistryTypes.Lease memory expected = registry.leaseOf(id);
         bytes32 hash = registry.recordHashOf(id);
-        expected.status = IServiceRegistry.Status.Deregistered;
+        expected.status = IRegistryTypes.Status.Deregistered;
         expected.epoch += 1;
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.Deregistered(id, key.service, expected.epoch, 2, 0);
+        emit IRegistryEvents.Deregistered(id, key.service, expected.epoch, 2, 0);
         vm.prank(alice);
         registry.deregister(key);
 
@@ -62,7 +64,7 @@ contract DeregisterTest is Base {
     }
 
     function test_WhenTheInstanceIsSuspended() external {
-        forceStatus(id, IServiceRegistry.Status.Suspended);
+        forceStatus(id, IRegistryTypes.Status.Suspended);
         deregisterAndCheck();
     }
 

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {VmSafe} from "forge-std/Vm.sol";
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice What each operation costs as a whole transaction: 21,000, calldata and execution. The figures are written
 /// to `contracts/snapshots/`, where the ci profile compares them; here each is held to the most that it may ever be.
@@ -22,7 +22,7 @@ contract GasTest is Base {
     }
 
     function test_Register_InAClaimedNamespace() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         vm.prank(alice);
         r.namespaceId = registry.claimNamespace("acme");
         snapshot("claimNamespace", 60_000);
@@ -46,7 +46,7 @@ contract GasTest is Base {
 
     function test_Update() external {
         registerPayments("replica-1");
-        IServiceRegistry.RecordUpdate memory change = updateOf(payments("replica-1"), alice);
+        IRegistryTypes.RecordUpdate memory change = updateOf(payments("replica-1"), alice);
         vm.prank(alice);
         registry.update(change);
         snapshot("update", 53_000);

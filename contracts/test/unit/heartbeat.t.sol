@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryErrors} from "../../src/interfaces/IRegistryErrors.sol";
+import {IRegistryEvents} from "../../src/interfaces/IRegistryEvents.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The tree is in `heartbeat.tree`.
 contract HeartbeatTest is Base {
@@ -17,33 +19,33 @@ contract HeartbeatTest is Base {
     // ------------------------------------------------------------ heartbeat
 
     function test_RevertGiven_TheInstanceIsNotListed() external {
-        IServiceRegistry.Status[3] memory statuses =
-            [IServiceRegistry.Status.Deregistered, IServiceRegistry.Status.Revoked, IServiceRegistry.Status.Reaped];
+        IRegistryTypes.Status[3] memory statuses =
+            [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Revoked, IRegistryTypes.Status.Reaped];
         for (uint256 i = 0; i < statuses.length; ++i) {
             forceStatus(id, statuses[i]);
-            vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotListed.selector, id, statuses[i]));
+            vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotListed.selector, id, statuses[i]));
             vm.prank(alice);
             registry.heartbeat(id);
         }
         vm.expectRevert(
-            abi.encodeWithSelector(IServiceRegistry.NotListed.selector, bytes32(0), IServiceRegistry.Status.None)
+            abi.encodeWithSelector(IRegistryErrors.NotListed.selector, bytes32(0), IRegistryTypes.Status.None)
         );
         registry.heartbeat(0);
     }
 
     function test_RevertWhen_TheCallerIsNotItsOwner() external {
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotOwner.selector, id, mallory, alice));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
         vm.prank(mallory);
         registry.heartbeat(id);
     }
 
     function heartbeatAndCheck() internal {
-        IServiceRegistry.Lease memory expected = registry.leaseOf(id);
+        IRegistryTypes.Lease memory expected = registry.leaseOf(id);
         bytes32 hash = registry.recordHashOf(id);
         expected.lastHeartbeat = uint40(vm.getBlockTimestamp());
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.Heartbeat(id, expected.lastHeartbeat);
+        emit IRegistryEvents.Heartbeat(id, expected.lastHeartbeat);
         vm.prank(alice);
         registry.heartbeat(id);
 
@@ -65,7 +67,7 @@ contract HeartbeatTest is Base {
     }
 
     function test_GivenTheInstanceIsSuspended() external {
-        forceStatus(id, IServiceRegistry.Status.Suspended);
+        forceStatus(id, IRegistryTypes.Status.Suspended);
         heartbeatAndCheck();
         assertFalse(registry.isLive(id));
     }
@@ -75,7 +77,7 @@ contract HeartbeatTest is Base {
     function test_Batch_RevertWhen_TheSizeIsOutOfRange() external {
         uint256[2] memory sizes = [uint256(0), 501];
         for (uint256 i = 0; i < sizes.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.BatchSizeOutOfRange.selector, sizes[i], 500));
+            vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.BatchSizeOutOfRange.selector, sizes[i], 500));
             registry.heartbeatBatch(new bytes32[](sizes[i]));
         }
     }
@@ -83,13 +85,13 @@ contract HeartbeatTest is Base {
     function test_Batch_RevertWhen_NoIdIsOfAListedInstanceOfTheCaller() external {
         bytes32[] memory ids = new bytes32[](2);
         ids[0] = id;
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NothingRenewed.selector, 2));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NothingRenewed.selector, 2));
         vm.prank(mallory);
         registry.heartbeatBatch(ids);
     }
 
     function test_Batch_WhenSomeIdsAreNotOfListedInstancesOfTheCaller() external {
-        IServiceRegistry.Registration memory ofBob = payments("replica-1");
+        IRegistryTypes.Registration memory ofBob = payments("replica-1");
         ofBob.namespaceId = own(bob);
         bytes32[] memory ids = new bytes32[](7);
         ids[0] = id;
@@ -100,13 +102,13 @@ contract HeartbeatTest is Base {
         ids[4] = registerPayments("revoked");
         ids[5] = keccak256("never");
         ids[6] = registerPayments("reaped");
-        forceStatus(ids[2], IServiceRegistry.Status.Deregistered);
-        forceStatus(ids[3], IServiceRegistry.Status.Suspended);
-        forceStatus(ids[4], IServiceRegistry.Status.Revoked);
-        forceStatus(ids[6], IServiceRegistry.Status.Reaped);
+        forceStatus(ids[2], IRegistryTypes.Status.Deregistered);
+        forceStatus(ids[3], IRegistryTypes.Status.Suspended);
+        forceStatus(ids[4], IRegistryTypes.Status.Revoked);
+        forceStatus(ids[6], IRegistryTypes.Status.Reaped);
         vm.warp(START + 50);
 
-        IServiceRegistry.Lease[] memory expected = new IServiceRegistry.Lease[](7);
+        IRegistryTypes.Lease[] memory expected = new IRegistryTypes.Lease[](7);
         for (uint256 i = 0; i < 7; ++i) {
             expected[i] = registry.leaseOf(ids[i]);
         }
@@ -116,7 +118,7 @@ contract HeartbeatTest is Base {
         (renewed[0], renewed[1]) = (ids[0], ids[3]);
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.HeartbeatBatch(START + 50, renewed);
+        emit IRegistryEvents.HeartbeatBatch(START + 50, renewed);
         vm.prank(alice);
         assertEq(registry.heartbeatBatch(ids), 2);
         for (uint256 i = 0; i < 7; ++i) {
@@ -130,11 +132,11 @@ contract HeartbeatTest is Base {
         ids[1] = registerPayments("replica-2");
         ids[2] = id;
         vm.warp(START + 50);
-        IServiceRegistry.Lease memory expected = registry.leaseOf(id);
+        IRegistryTypes.Lease memory expected = registry.leaseOf(id);
         expected.lastHeartbeat = START + 50;
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.HeartbeatBatch(START + 50, ids);
+        emit IRegistryEvents.HeartbeatBatch(START + 50, ids);
         vm.prank(alice);
         assertEq(registry.heartbeatBatch(ids), 3);
         assertEq(wordA(id), leaseWord(expected));

@@ -2,19 +2,21 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryErrors} from "../../src/interfaces/IRegistryErrors.sol";
+import {IRegistryEvents} from "../../src/interfaces/IRegistryEvents.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The tree is in `register.tree`.
 contract RegisterTest is Base {
     /// @dev Alice registers `r`, and the call reverts with just this.
-    function expectRefusal(IServiceRegistry.Registration memory r, bytes memory refusal) internal {
+    function expectRefusal(IRegistryTypes.Registration memory r, bytes memory refusal) internal {
         vm.expectRevert(refusal);
         vm.prank(alice);
         registry.register(r);
     }
 
-    function invalid(IServiceRegistry.Field field, string memory value) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IServiceRegistry.InvalidText.selector, field, value);
+    function invalid(IRegistryTypes.Field field, string memory value) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IRegistryErrors.InvalidText.selector, field, value);
     }
 
     function test_RevertWhen_TheCallerDoesNotOwnTheNamespace() external {
@@ -23,10 +25,10 @@ contract RegisterTest is Base {
         bytes32[4] memory namespaceIds = [own(bob), claimed, keccak256("unclaimed"), bytes32(0)];
         address[4] memory owners = [bob, bob, address(0), address(0)];
         for (uint256 i = 0; i < namespaceIds.length; ++i) {
-            IServiceRegistry.Registration memory r = payments("replica-1");
+            IRegistryTypes.Registration memory r = payments("replica-1");
             r.namespaceId = namespaceIds[i];
             expectRefusal(
-                r, abi.encodeWithSelector(IServiceRegistry.NamespaceClosed.selector, namespaceIds[i], alice, owners[i])
+                r, abi.encodeWithSelector(IRegistryErrors.NamespaceClosed.selector, namespaceIds[i], alice, owners[i])
             );
         }
     }
@@ -34,88 +36,87 @@ contract RegisterTest is Base {
     function test_RevertWhen_TheNameIsNoValidText() external {
         string[7] memory values = ["", text(64), "Payments", "pay ments", "acme/payments", unicode"раyments", "a+b"];
         for (uint256 i = 0; i < values.length; ++i) {
-            IServiceRegistry.Registration memory r = payments("replica-1");
+            IRegistryTypes.Registration memory r = payments("replica-1");
             r.name = values[i];
-            expectRefusal(r, invalid(IServiceRegistry.Field.Name, values[i]));
+            expectRefusal(r, invalid(IRegistryTypes.Field.Name, values[i]));
         }
     }
 
     function test_RevertWhen_TheLabelIsNoValidText() external {
         string[5] memory values = ["", text(64), "Replica", "replica\n", "a\x00"];
         for (uint256 i = 0; i < values.length; ++i) {
-            expectRefusal(payments(values[i]), invalid(IServiceRegistry.Field.Label, values[i]));
+            expectRefusal(payments(values[i]), invalid(IRegistryTypes.Field.Label, values[i]));
         }
     }
 
     function test_RevertWhen_TheVersionIsNoValidText() external {
         string[5] memory values = ["", text(64), "1.2.0 ", "v1/2", unicode"1․2"];
         for (uint256 i = 0; i < values.length; ++i) {
-            IServiceRegistry.Registration memory r = payments("replica-1");
+            IRegistryTypes.Registration memory r = payments("replica-1");
             r.version = values[i];
-            expectRefusal(r, invalid(IServiceRegistry.Field.Version, values[i]));
+            expectRefusal(r, invalid(IRegistryTypes.Field.Version, values[i]));
         }
     }
 
     function test_RevertWhen_TheNumberOfEndpointsIsOutOfRange() external {
         uint256[2] memory counts = [uint256(0), 17];
         for (uint256 i = 0; i < counts.length; ++i) {
-            IServiceRegistry.Registration memory r = payments("replica-1");
+            IRegistryTypes.Registration memory r = payments("replica-1");
             r.endpoints = new bytes[](counts[i]);
-            expectRefusal(r, abi.encodeWithSelector(IServiceRegistry.EndpointCountOutOfRange.selector, counts[i], 16));
+            expectRefusal(r, abi.encodeWithSelector(IRegistryErrors.EndpointCountOutOfRange.selector, counts[i], 16));
         }
     }
 
     function test_RevertWhen_TheLengthOfAnEndpointIsOutOfRange() external {
         uint256[2] memory lengths = [uint256(0), 257];
         for (uint256 i = 0; i < lengths.length; ++i) {
-            IServiceRegistry.Registration memory r = payments("replica-1");
+            IRegistryTypes.Registration memory r = payments("replica-1");
             r.endpoints[1] = blob(lengths[i]);
             expectRefusal(
-                r, abi.encodeWithSelector(IServiceRegistry.EndpointLengthOutOfRange.selector, 1, lengths[i], 256)
+                r, abi.encodeWithSelector(IRegistryErrors.EndpointLengthOutOfRange.selector, 1, lengths[i], 256)
             );
         }
     }
 
     function test_RevertWhen_TheMetadataIsTooLong() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         r.metadata = blob(4097);
-        expectRefusal(r, abi.encodeWithSelector(IServiceRegistry.MetadataTooLong.selector, 4097, 4096));
+        expectRefusal(r, abi.encodeWithSelector(IRegistryErrors.MetadataTooLong.selector, 4097, 4096));
     }
 
     function test_RevertWhen_TheTtlIsOutOfRange() external {
         uint24[4] memory ttls = [0, 4, 30 days + 1, type(uint24).max];
         for (uint256 i = 0; i < ttls.length; ++i) {
-            IServiceRegistry.Registration memory r = payments("replica-1");
+            IRegistryTypes.Registration memory r = payments("replica-1");
             r.ttl = ttls[i];
-            expectRefusal(r, abi.encodeWithSelector(IServiceRegistry.TtlOutOfRange.selector, ttls[i], 5, 30 days));
+            expectRefusal(r, abi.encodeWithSelector(IRegistryErrors.TtlOutOfRange.selector, ttls[i], 5, 30 days));
         }
     }
 
     function test_RevertGiven_TheInstanceIsActiveSuspendedOrRevoked() external {
         bytes32 id = registerPayments("replica-1");
-        IServiceRegistry.Status[3] memory statuses =
-            [IServiceRegistry.Status.Active, IServiceRegistry.Status.Suspended, IServiceRegistry.Status.Revoked];
+        IRegistryTypes.Status[3] memory statuses =
+            [IRegistryTypes.Status.Active, IRegistryTypes.Status.Suspended, IRegistryTypes.Status.Revoked];
         vm.warp(START + TTL + 1);
         for (uint256 i = 0; i < statuses.length; ++i) {
             forceStatus(id, statuses[i]);
             expectRefusal(
                 payments("replica-1"),
-                abi.encodeWithSelector(IServiceRegistry.AlreadyRegistered.selector, id, statuses[i])
+                abi.encodeWithSelector(IRegistryErrors.AlreadyRegistered.selector, id, statuses[i])
             );
         }
     }
 
     function test_GivenTheInstanceWasNeverRegistered() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         bytes32 id = idOf(r, alice);
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.Registered(id, serviceOf(r), alice, r, START, 0, 1, 1, 0);
+        emit IRegistryEvents.Registered(id, serviceOf(r), alice, r, START, 0, 1, 1, 0);
         vm.prank(alice);
         assertEq(registry.register(r), id);
 
-        IServiceRegistry.Lease memory expected =
-            IServiceRegistry.Lease(alice, START, TTL, IServiceRegistry.Status.Active, 0);
+        IRegistryTypes.Lease memory expected = IRegistryTypes.Lease(alice, START, TTL, IRegistryTypes.Status.Active, 0);
         assertEq(abi.encode(registry.leaseOf(id)), abi.encode(expected));
         assertEq(wordA(id), leaseWord(expected));
         assertEq(registry.recordHashOf(id), recordHash(0, r));
@@ -127,14 +128,13 @@ contract RegisterTest is Base {
     }
 
     function test_GivenTheInstanceWasDeregisteredOrReaped() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         bytes32 id = registerPayments("replica-1");
         vm.prank(alice);
         registry.deregister(keyOf(r, alice));
         bytes32 prev = registry.recordHashOf(id);
 
-        IServiceRegistry.Status[2] memory statuses =
-            [IServiceRegistry.Status.Deregistered, IServiceRegistry.Status.Reaped];
+        IRegistryTypes.Status[2] memory statuses = [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Reaped];
         for (uint256 i = 0; i < statuses.length; ++i) {
             uint256 snapshot = vm.snapshotState();
             forceStatus(id, statuses[i]);
@@ -142,12 +142,11 @@ contract RegisterTest is Base {
             r.version = "2.0.0-rc.1+Build.7";
             r.ttl = 90;
             vm.expectEmit(address(registry));
-            emit IServiceRegistry.Registered(id, serviceOf(r), alice, r, START + 1 days, 1, 3, 1, prev);
+            emit IRegistryEvents.Registered(id, serviceOf(r), alice, r, START + 1 days, 1, 3, 1, prev);
             vm.prank(alice);
             assertEq(registry.register(r), id);
             assertEq(
-                wordA(id),
-                leaseWord(IServiceRegistry.Lease(alice, START + 1 days, 90, IServiceRegistry.Status.Active, 1))
+                wordA(id), leaseWord(IRegistryTypes.Lease(alice, START + 1 days, 90, IRegistryTypes.Status.Active, 1))
             );
             assertEq(wordB(id), recordHash(prev, r));
             vm.revertToState(snapshot);
@@ -155,7 +154,7 @@ contract RegisterTest is Base {
     }
 
     function test_GivenEveryLimitIsMetExactly() external {
-        IServiceRegistry.Registration memory r = payments(text(63));
+        IRegistryTypes.Registration memory r = payments(text(63));
         r.name = text(63);
         r.version = text(63);
         r.endpoints = new bytes[](16);
@@ -181,7 +180,7 @@ contract RegisterTest is Base {
     }
 
     function test_GivenEndpointsAndMetadataAreHostileBytes() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         r.endpoints[0] = hex"00fffe80c0";
         r.endpoints[1] = "<script>alert(1)</script>\r\nX: y";
         r.metadata = hex"0000000000";

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The layout that `ServiceRegistry` documents, bit by bit, with a distinct value in each field.
 contract StorageLayoutTest is Base {
@@ -14,11 +14,11 @@ contract StorageLayoutTest is Base {
         bytes32 word = 0x0606060204040403030303031111111111111111111111111111111111111111;
         vm.store(address(registry), keccak256(abi.encode(id, uint256(0))), word);
 
-        IServiceRegistry.Lease memory lease = registry.leaseOf(id);
+        IRegistryTypes.Lease memory lease = registry.leaseOf(id);
         assertEq(lease.owner, OWNER);
         assertEq(lease.lastHeartbeat, 0x0303030303);
         assertEq(lease.ttl, 0x040404);
-        assertEq(uint8(lease.status), uint8(IServiceRegistry.Status.Suspended));
+        assertEq(uint8(lease.status), uint8(IRegistryTypes.Status.Suspended));
         assertEq(lease.epoch, 0x060606);
 
         // The paths that take the word apart by themselves agree.
@@ -49,16 +49,16 @@ contract StorageLayoutTest is Base {
     function test_Namespace() external {
         bytes32 namespaceId = keccak256("acme");
         vm.store(address(registry), keccak256(abi.encode(namespaceId, uint256(2))), own(OWNER));
-        assertEq(registry.ownerOf(namespaceId), OWNER);
+        assertEq(registry.namespaceOf(namespaceId).owner, OWNER);
     }
 
     function test_TheStatusesAreNumberedAsTheWordSays() external pure {
-        assertEq(uint8(IServiceRegistry.Status.None), 0);
-        assertEq(uint8(IServiceRegistry.Status.Active), 1);
-        assertEq(uint8(IServiceRegistry.Status.Suspended), 2);
-        assertEq(uint8(IServiceRegistry.Status.Deregistered), 3);
-        assertEq(uint8(IServiceRegistry.Status.Revoked), 4);
-        assertEq(uint8(IServiceRegistry.Status.Reaped), 5);
+        assertEq(uint8(IRegistryTypes.Status.None), 0);
+        assertEq(uint8(IRegistryTypes.Status.Active), 1);
+        assertEq(uint8(IRegistryTypes.Status.Suspended), 2);
+        assertEq(uint8(IRegistryTypes.Status.Deregistered), 3);
+        assertEq(uint8(IRegistryTypes.Status.Revoked), 4);
+        assertEq(uint8(IRegistryTypes.Status.Reaped), 5);
     }
 
     function test_TheRuntimeIsSmall() external view {

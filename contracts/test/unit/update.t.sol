@@ -2,12 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryErrors} from "../../src/interfaces/IRegistryErrors.sol";
+import {IRegistryEvents} from "../../src/interfaces/IRegistryEvents.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The tree is in `update.tree`.
 contract UpdateTest is Base {
     bytes32 internal id;
-    IServiceRegistry.RecordUpdate internal change;
+    IRegistryTypes.RecordUpdate internal change;
 
     function setUp() public override {
         super.setUp();
@@ -23,22 +25,22 @@ contract UpdateTest is Base {
     }
 
     function test_RevertGiven_TheInstanceIsNotListed() external {
-        IServiceRegistry.Status[3] memory statuses =
-            [IServiceRegistry.Status.Deregistered, IServiceRegistry.Status.Revoked, IServiceRegistry.Status.Reaped];
+        IRegistryTypes.Status[3] memory statuses =
+            [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Revoked, IRegistryTypes.Status.Reaped];
         for (uint256 i = 0; i < statuses.length; ++i) {
             forceStatus(id, statuses[i]);
-            expectRefusal(abi.encodeWithSelector(IServiceRegistry.NotListed.selector, id, statuses[i]));
+            expectRefusal(abi.encodeWithSelector(IRegistryErrors.NotListed.selector, id, statuses[i]));
         }
         change.key.labelHash = keccak256("never");
         expectRefusal(
             abi.encodeWithSelector(
-                IServiceRegistry.NotListed.selector, idOf(payments("never"), alice), IServiceRegistry.Status.None
+                IRegistryErrors.NotListed.selector, idOf(payments("never"), alice), IRegistryTypes.Status.None
             )
         );
     }
 
     function test_RevertWhen_TheCallerIsNotItsOwner() external {
-        vm.expectRevert(abi.encodeWithSelector(IServiceRegistry.NotOwner.selector, id, mallory, alice));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
         vm.prank(mallory);
         registry.update(change);
     }
@@ -46,43 +48,41 @@ contract UpdateTest is Base {
     function test_RevertWhen_PrevRecordHashIsNotTheCurrentOne() external {
         change.prevRecordHash = 0;
         expectRefusal(
-            abi.encodeWithSelector(IServiceRegistry.RecordChanged.selector, id, registry.recordHashOf(id), bytes32(0))
+            abi.encodeWithSelector(IRegistryErrors.RecordChanged.selector, id, registry.recordHashOf(id), bytes32(0))
         );
     }
 
     function test_RevertWhen_TheVersionBreaksALimit() external {
         change.version = "1 2";
         expectRefusal(
-            abi.encodeWithSelector(
-                IServiceRegistry.InvalidText.selector, IServiceRegistry.Field.Version, change.version
-            )
+            abi.encodeWithSelector(IRegistryErrors.InvalidText.selector, IRegistryTypes.Field.Version, change.version)
         );
     }
 
     function test_RevertWhen_TheEndpointsBreakALimit() external {
         change.endpoints[0] = "";
-        expectRefusal(abi.encodeWithSelector(IServiceRegistry.EndpointLengthOutOfRange.selector, 0, 0, 256));
+        expectRefusal(abi.encodeWithSelector(IRegistryErrors.EndpointLengthOutOfRange.selector, 0, 0, 256));
         delete change.endpoints;
-        expectRefusal(abi.encodeWithSelector(IServiceRegistry.EndpointCountOutOfRange.selector, 0, 16));
+        expectRefusal(abi.encodeWithSelector(IRegistryErrors.EndpointCountOutOfRange.selector, 0, 16));
     }
 
     function test_RevertWhen_TheMetadataBreaksALimit() external {
         change.metadata = blob(4097);
-        expectRefusal(abi.encodeWithSelector(IServiceRegistry.MetadataTooLong.selector, 4097, 4096));
+        expectRefusal(abi.encodeWithSelector(IRegistryErrors.MetadataTooLong.selector, 4097, 4096));
     }
 
     function test_RevertWhen_TheTtlBreaksALimit() external {
         change.ttl = 4;
-        expectRefusal(abi.encodeWithSelector(IServiceRegistry.TtlOutOfRange.selector, 4, 5, 30 days));
+        expectRefusal(abi.encodeWithSelector(IRegistryErrors.TtlOutOfRange.selector, 4, 5, 30 days));
     }
 
     function updateAndCheck() internal {
-        IServiceRegistry.Lease memory expected = registry.leaseOf(id);
+        IRegistryTypes.Lease memory expected = registry.leaseOf(id);
         expected.ttl = change.ttl;
         bytes32 prev = registry.recordHashOf(id);
 
         vm.expectEmit(address(registry));
-        emit IServiceRegistry.Updated(
+        emit IRegistryEvents.Updated(
             id, change.key.service, change.version, change.endpoints, change.metadata, change.ttl, 2, prev
         );
         vm.prank(alice);
@@ -106,7 +106,7 @@ contract UpdateTest is Base {
     }
 
     function test_WhenTheInstanceIsSuspended() external {
-        forceStatus(id, IServiceRegistry.Status.Suspended);
+        forceStatus(id, IRegistryTypes.Status.Suspended);
         updateAndCheck();
     }
 
@@ -115,12 +115,12 @@ contract UpdateTest is Base {
         vm.prank(alice);
         registry.update(change);
         expectRefusal(
-            abi.encodeWithSelector(IServiceRegistry.RecordChanged.selector, id, registry.recordHashOf(id), prev)
+            abi.encodeWithSelector(IRegistryErrors.RecordChanged.selector, id, registry.recordHashOf(id), prev)
         );
     }
 
     function test_RevertWhen_AnOldRecordIsWrittenBackAndItsUpdateSentAgain() external {
-        IServiceRegistry.RecordUpdate memory first = change;
+        IRegistryTypes.RecordUpdate memory first = change;
         vm.prank(alice);
         registry.update(first);
         // The same record as the first time, but another hash: the hash commits to the history as well.

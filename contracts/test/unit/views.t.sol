@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
-import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
+import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The tree is in `views.tree`.
 contract ViewsTest is Base {
@@ -17,9 +17,9 @@ contract ViewsTest is Base {
 
     function test_IsLive_GivenTheInstanceIsAnythingElse() external {
         bytes32 id = registerPayments("replica-1");
-        for (uint8 status = 0; status <= uint8(type(IServiceRegistry.Status).max); ++status) {
-            forceStatus(id, IServiceRegistry.Status(status));
-            assertEq(registry.isLive(id), status == uint8(IServiceRegistry.Status.Active));
+        for (uint8 status = 0; status <= uint8(type(IRegistryTypes.Status).max); ++status) {
+            forceStatus(id, IRegistryTypes.Status(status));
+            assertEq(registry.isLive(id), status == uint8(IRegistryTypes.Status.Active));
         }
     }
 
@@ -39,7 +39,7 @@ contract ViewsTest is Base {
     }
 
     function test_GivenNothingWasRegistered() external view {
-        IServiceRegistry.Lease memory none;
+        IRegistryTypes.Lease memory none;
         assertEq(abi.encode(registry.leaseOf(0)), abi.encode(none));
         assertEq(registry.recordHashOf(0), 0);
         (uint64 count, uint64 sequence) = registry.countOf(0);
@@ -48,14 +48,14 @@ contract ViewsTest is Base {
     }
 
     function test_VerifyRecord_WhenAllIsAsRegisteredOrAsLastUpdated() external {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         bytes32 id = registerPayments("replica-1");
         assertTrue(registry.verifyRecord(id, alice, r, 0));
 
         bytes32 prev = registry.recordHashOf(id);
         r.version = "2.0.0";
         r.ttl = 90;
-        IServiceRegistry.RecordUpdate memory change = updateOf(r, alice);
+        IRegistryTypes.RecordUpdate memory change = updateOf(r, alice);
         vm.prank(alice);
         registry.update(change);
         assertTrue(registry.verifyRecord(id, alice, r, prev));
@@ -69,7 +69,7 @@ contract ViewsTest is Base {
     function test_VerifyRecord_WhenAnyOnePartIsAnother() external {
         bytes32 id = registerPayments("replica-1");
         bytes32 other = registerPayments("replica-2");
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         assertFalse(registry.verifyRecord(other, alice, r, 0), "id");
         assertFalse(registry.verifyRecord(id, bob, r, 0), "registrant");
         assertFalse(registry.verifyRecord(id, alice, r, bytes32(uint256(1))), "prevRecordHash");
@@ -95,7 +95,7 @@ contract ViewsTest is Base {
     }
 
     function test_VerifyRecord_GivenNothingWasRegistered() external view {
-        IServiceRegistry.Registration memory r = payments("replica-1");
+        IRegistryTypes.Registration memory r = payments("replica-1");
         assertFalse(registry.verifyRecord(idOf(r, alice), alice, r, 0));
     }
 }

@@ -2,7 +2,7 @@
 
 use alloy::primitives::{B256, Uint, keccak256};
 use anyhow::{Result, ensure};
-use bindings::{IServiceRegistry, ServiceRegistry};
+use bindings::{IRegistryTypes, ServiceRegistry};
 use domain::{Namespace, Status};
 use indexer::Config;
 
@@ -13,7 +13,7 @@ async fn act(world: &World, n: u8) -> Result<()> {
     let chain = &world.chain;
     let record = record(n, n);
     let id = record.id().0;
-    let key = IServiceRegistry::InstanceKey {
+    let key = IRegistryTypes::InstanceKey {
         service: record.service().0,
         registrant: record.registrant,
         labelHash: keccak256(record.label.as_bytes()),
@@ -23,7 +23,7 @@ async fn act(world: &World, n: u8) -> Result<()> {
         2 => chain.send(&ServiceRegistry::heartbeatCall { id }).await?,
         3 => {
             let prev = chain.contract().recordHashOf(id).call().await?;
-            let change = IServiceRegistry::RecordUpdate {
+            let change = IRegistryTypes::RecordUpdate {
                 key,
                 prevRecordHash: prev,
                 version: format!("2.{n}"),

@@ -16,7 +16,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use anyhow::{Context, Result, ensure};
-use bindings::{IServiceRegistry, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance};
+use bindings::{IRegistryTypes, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance};
 use domain::{BlockRef, Namespace, Record, SystemClock};
 use indexer::{Config, IndexerError, Progress};
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ impl World {
             ensure!(listed.count() as u64 == row.count, "count of {}", row.key);
         }
         for row in &snapshot.namespaces {
-            ensure!(contract.ownerOf(row.id.0).call().await? == row.owner, "owner of {}", row.label);
+            ensure!(contract.namespaceOf(row.id.0).call().await?.owner == row.owner, "owner of {}", row.label);
         }
         Ok(snapshot)
     }
@@ -261,7 +261,7 @@ pub fn record(n: u8, version: u8) -> Record {
 
 pub fn register(record: Record, ttl: u32) -> ServiceRegistry::registerCall {
     ServiceRegistry::registerCall {
-        registration: IServiceRegistry::Registration {
+        registration: IRegistryTypes::Registration {
             namespaceId: record.namespace.0,
             name: record.name,
             label: record.label,
