@@ -28,17 +28,27 @@ pub enum TextError {
         /// The alphabet, in words.
         allowed: &'static str,
     },
+    /// A first character that is no letter or digit: the text could be taken for an option or a path.
+    #[error("{what} {value:?} begins with {found:?}; it must begin with a letter or a digit")]
+    First {
+        /// What the text was meant to be.
+        what: &'static str,
+        /// The text, clipped.
+        value: String,
+        /// Its first character.
+        found: char,
+    },
     /// Starts like an address, and is none.
     #[error("{0:?} starts with 0x but is no account address (0x and 40 hexadecimal digits)")]
     NotAnAccount(String),
 }
 
-/// Checks a name or label: `[a-z0-9._-]`, 1 to 63 bytes. `what` names it in the error.
+/// Checks a name or label: `[a-z0-9._-]`, 1 to 63 bytes, the first a letter or digit. `what` names it in the error.
 pub fn check_name(what: &'static str, value: &str) -> Result<(), TextError> {
     check(what, value, "a-z 0-9 . _ -", |c| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-'))
 }
 
-/// Checks a version: `[a-zA-Z0-9._+-]`, 1 to 63 bytes.
+/// Checks a version: `[a-zA-Z0-9._+-]`, 1 to 63 bytes, the first a letter or digit.
 pub fn check_version(value: &str) -> Result<(), TextError> {
     check("version", value, "a-z A-Z 0-9 . _ - +", |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+'))
 }
@@ -60,8 +70,11 @@ fn check(
     if value.is_empty() || value.len() > MAX_TEXT {
         return Err(TextError::Length { what, value: clip(value), len: value.len() });
     }
-    match value.chars().find(|&c| !is_allowed(c)) {
-        Some(found) => Err(TextError::Character { what, value: clip(value), found, allowed }),
+    if let Some(found) = value.chars().find(|&c| !is_allowed(c)) {
+        return Err(TextError::Character { what, value: clip(value), found, allowed });
+    }
+    match value.chars().next().filter(|first| !first.is_ascii_alphanumeric()) {
+        Some(found) => Err(TextError::First { what, value: clip(value), found }),
         None => Ok(()),
     }
 }
@@ -78,6 +91,11 @@ mod tests {
         }
         assert!(check_version("1.2.0-RC.1+build").is_ok());
         assert!(check_version("1 2").is_err());
+        for first in ["-a", ".a", "_a", "+a"] {
+            assert!(check_name("name", first).is_err(), "{first:?}");
+            assert!(check_version(first).is_err(), "{first:?}");
+        }
+        assert!(matches!(check_name("name", "..."), Err(TextError::First { found: '.', .. })));
     }
 
     #[test]
