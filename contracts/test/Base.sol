@@ -61,11 +61,51 @@ abstract contract Base is Test {
         });
     }
 
-    /// @dev Writes a status that only later versions of the contract can reach by a call.
-    function forceStatus(bytes32 id, IRegistryTypes.Status status) internal {
-        IRegistryTypes.Lease memory lease = registry.leaseOf(id);
-        lease.status = status;
-        vm.store(address(registry), slotOf(id, 0), leaseWord(lease));
+    /// @dev Alice, the authority of her namespace, sets the status of what she registered under this label.
+    function setPayments(string memory label, IRegistryTypes.Status status) internal {
+        IRegistryTypes.InstancePath memory path = pathOf(payments(label), alice);
+        vm.prank(alice);
+        registry.setStatus(path, status, "");
+    }
+
+    function deregisterPayments(string memory label) internal {
+        IRegistryTypes.InstanceKey memory key = keyOf(payments(label), alice);
+        vm.prank(alice);
+        registry.deregister(key);
+    }
+
+    /// @dev A stranger reaps what alice registered under this label, as soon as that is possible. Then it is now again.
+    function reapPayments(string memory label) internal {
+        uint256 time = vm.getBlockTimestamp();
+        IRegistryTypes.InstanceKey[] memory keys = new IRegistryTypes.InstanceKey[](1);
+        keys[0] = keyOf(payments(label), alice);
+        IRegistryTypes.Lease memory lease = registry.leaseOf(idOf(payments(label), alice));
+        vm.warp(uint256(lease.lastHeartbeat) + lease.ttl + 7 days + 1);
+        vm.prank(mallory);
+        registry.reap(keys);
+        vm.warp(time);
+    }
+
+    /// @dev Alice transfers to `next` what she owns and registered under this label.
+    function transferPayments(string memory label, address next) internal {
+        IRegistryTypes.InstanceKey memory key = keyOf(payments(label), alice);
+        bytes32 id = idOf(payments(label), alice);
+        vm.prank(alice);
+        registry.proposeOwner(id, next);
+        vm.prank(next);
+        registry.acceptOwner(key);
+    }
+
+    /// @dev Brings what alice registered under this label to a status, by the call that leads there.
+    function bring(string memory label, IRegistryTypes.Status status) internal {
+        if (status == IRegistryTypes.Status.Deregistered) deregisterPayments(label);
+        else if (status == IRegistryTypes.Status.Reaped) reapPayments(label);
+        else if (status != IRegistryTypes.Status.Active) setPayments(label, status);
+    }
+
+    /// @dev The statuses of an instance that was registered once and is not listed.
+    function unlisted() internal pure returns (IRegistryTypes.Status[3] memory) {
+        return [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Revoked, IRegistryTypes.Status.Reaped];
     }
 
     /// @dev A text of `length` times the letter `a`.
@@ -104,6 +144,15 @@ abstract contract Base is Test {
         return keccak256(abi.encode(serviceOf(r), registrant, keccak256(bytes(r.label))));
     }
 
+    function pathOf(IRegistryTypes.Registration memory r, address registrant)
+        internal
+        pure
+        returns (IRegistryTypes.InstancePath memory)
+    {
+        return
+            IRegistryTypes.InstancePath(r.namespaceId, keccak256(bytes(r.name)), registrant, keccak256(bytes(r.label)));
+    }
+
     function recordHash(bytes32 prev, string memory version, bytes[] memory endpoints, bytes memory metadata)
         internal
         pure
@@ -131,6 +180,39 @@ abstract contract Base is Test {
 
     function rosterWord(uint64 count, uint64 sequence) internal pure returns (bytes32) {
         return bytes32(uint256(count) | uint256(sequence) << 64);
+    }
+
+    /// @dev The place of a word under a key and an epoch.
+    function slotOf(bytes32 key, uint24 epoch, uint256 mappingSlot) internal pure returns (bytes32) {
+        return keccak256(abi.encode(epoch, slotOf(key, mappingSlot)));
+    }
+
+    /// @dev The place of a word under a key, an epoch and an account.
+    function slotOf(bytes32 key, uint24 epoch, address account, uint256 mappingSlot) internal pure returns (bytes32) {
+        return keccak256(abi.encode(account, slotOf(key, epoch, mappingSlot)));
+    }
+
+    /// @dev The place of what an owner granted to an operator.
+    function operatorSlot(address owner, address operator) internal pure returns (bytes32) {
+        return keccak256(abi.encode(operator, keccak256(abi.encode(owner, uint256(6)))));
+    }
+
+    function namespaceWord(address owner, bool open, uint24 epoch) internal pure returns (bytes32) {
+        return bytes32(uint256(uint160(owner)) | (open ? 1 << 160 : 0) | uint256(epoch) << 168);
+    }
+
+    /// @dev Of a proposal that was made.
+    function proposalWord(address account) internal pure returns (bytes32) {
+        return bytes32(uint256(uint160(account)) | 1 << 160);
+    }
+
+    /// @dev Of a grant that was made.
+    function grantWord(uint8 permissions, uint40 expiry) internal pure returns (bytes32) {
+        return bytes32(uint256(expiry) | uint256(permissions) << 40 | 1 << 48);
+    }
+
+    function wordAt(bytes32 slot) internal view returns (bytes32) {
+        return vm.load(address(registry), slot);
     }
 
     function slotB(bytes32 id) internal pure returns (bytes32) {

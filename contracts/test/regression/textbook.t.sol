@@ -24,7 +24,7 @@ contract TextbookTest is Base {
         bytes32[] memory ids = new bytes32[](1);
         ids[0] = id;
         vm.startPrank(mallory);
-        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, mallory, alice, 1));
         registry.heartbeat(id);
         vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NothingRenewed.selector, 1));
         registry.heartbeatBatch(ids);
@@ -33,7 +33,7 @@ contract TextbookTest is Base {
 
     function test_AnyoneMayDeregister() external {
         bytes32 id = registerPayments("replica-1");
-        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, mallory, alice, 4));
         vm.prank(mallory);
         registry.deregister(keyOf(payments("replica-1"), alice));
     }

@@ -9,7 +9,7 @@ import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 /// @notice The tree is in `claimNamespace.tree`.
 contract ClaimNamespaceTest is Base {
     function test_RevertWhen_TheLabelIsNoValidText() external {
-        string[8] memory labels = ["", text(64), "Acme", "ac me", "ac/me", unicode"acmé", "a\x00b", "a+b"];
+        string[9] memory labels = ["", text(64), "Acme", "-acme", "ac me", "ac/me", unicode"acmé", "a\x00b", "a+b"];
         for (uint256 i = 0; i < labels.length; ++i) {
             vm.expectRevert(
                 abi.encodeWithSelector(IRegistryErrors.InvalidText.selector, IRegistryTypes.Field.Namespace, labels[i])
@@ -50,12 +50,12 @@ contract ClaimNamespaceTest is Base {
         }
     }
 
-    function test_OwnerOf_GivenTheIdIsTheOneOfAnAccount() external view {
+    function test_NamespaceOf_GivenTheIdIsTheOneOfAnAccount() external view {
         assertEq(registry.namespaceOf(own(bob)).owner, bob);
         assertEq(registry.namespaceOf(own(address(type(uint160).max))).owner, address(type(uint160).max));
     }
 
-    function test_OwnerOf_GivenNeither() external view {
+    function test_NamespaceOf_GivenNeither() external view {
         assertEq(registry.namespaceOf(keccak256("acme")).owner, address(0));
         assertEq(registry.namespaceOf(bytes32(uint256(1) << 160)).owner, address(0));
         assertEq(registry.namespaceOf(0).owner, address(0));

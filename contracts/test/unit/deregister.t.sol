@@ -18,13 +18,14 @@ contract DeregisterTest is Base {
     }
 
     function test_RevertGiven_TheInstanceIsNotListed() external {
-        IRegistryTypes.Status[3] memory statuses =
-            [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Revoked, IRegistryTypes.Status.Reaped];
+        IRegistryTypes.Status[3] memory statuses = unlisted();
         for (uint256 i = 0; i < statuses.length; ++i) {
-            forceStatus(id, statuses[i]);
+            uint256 snapshot = vm.snapshotState();
+            bring("replica-1", statuses[i]);
             vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotListed.selector, id, statuses[i]));
             vm.prank(alice);
             registry.deregister(key);
+            vm.revertToState(snapshot);
         }
         key.registrant = bob;
         vm.expectRevert(
@@ -36,13 +37,28 @@ contract DeregisterTest is Base {
         registry.deregister(key);
     }
 
-    function test_RevertWhen_TheCallerIsNotItsOwner() external {
-        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
+    function test_RevertWhen_TheCallerIsNotPermitted() external {
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, mallory, alice, 4));
+        vm.prank(mallory);
+        registry.deregister(key);
+        // An operator who may do all but that.
+        vm.prank(alice);
+        registry.setOperator(mallory, 3, START + 1 days);
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, mallory, alice, 4));
         vm.prank(mallory);
         registry.deregister(key);
     }
 
-    function deregisterAndCheck() internal {
+    function test_RevertGiven_TheInstanceIsSuspended() external {
+        setPayments("replica-1", IRegistryTypes.Status.Suspended);
+        bytes32 a = wordA(id);
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.InstanceSuspended.selector, id));
+        vm.prank(alice);
+        registry.deregister(key);
+        assertEq(wordA(id), a);
+    }
+
+    function deregisterAndCheck(address caller) internal {
         IRegistryTypes.Lease memory expected = registry.leaseOf(id);
         bytes32 hash = registry.recordHashOf(id);
         expected.status = IRegistryTypes.Status.Deregistered;
@@ -50,7 +66,7 @@ contract DeregisterTest is Base {
 
         vm.expectEmit(address(registry));
         emit IRegistryEvents.Deregistered(id, key.service, expected.epoch, 2, 0);
-        vm.prank(alice);
+        vm.prank(caller);
         registry.deregister(key);
 
         assertEq(wordA(id), leaseWord(expected));
@@ -59,17 +75,33 @@ contract DeregisterTest is Base {
         assertFalse(registry.isLive(id));
     }
 
-    function test_WhenTheInstanceIsActive() external {
-        deregisterAndCheck();
+    function test_WhenTheCallerIsItsOwner() external {
+        deregisterAndCheck(alice);
     }
 
-    function test_WhenTheInstanceIsSuspended() external {
-        forceStatus(id, IRegistryTypes.Status.Suspended);
-        deregisterAndCheck();
+    function test_WhenTheCallerIsAnOperator() external {
+        vm.prank(alice);
+        registry.setOperator(bob, 4, START);
+        deregisterAndCheck(bob);
+    }
+
+    function test_WhenTheCallerIsAnOperatorOfTheInstance() external {
+        vm.prank(alice);
+        registry.setInstanceOperator(id, bob, 4, START);
+        deregisterAndCheck(bob);
     }
 
     function test_WhenTheLeaseHasRunOut() external {
         vm.warp(START + 365 days);
-        deregisterAndCheck();
+        deregisterAndCheck(alice);
+    }
+
+    function test_WhenTheCallerIsTheNextOwner() external {
+        transferPayments("replica-1", bob);
+        vm.expectEmit(address(registry));
+        emit IRegistryEvents.Deregistered(id, key.service, 2, 3, 0);
+        vm.prank(bob);
+        registry.deregister(key);
+        assertEq(wordA(id), leaseWord(IRegistryTypes.Lease(bob, START, TTL, IRegistryTypes.Status.Deregistered, 2)));
     }
 }

@@ -19,13 +19,14 @@ contract HeartbeatTest is Base {
     // ------------------------------------------------------------ heartbeat
 
     function test_RevertGiven_TheInstanceIsNotListed() external {
-        IRegistryTypes.Status[3] memory statuses =
-            [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Revoked, IRegistryTypes.Status.Reaped];
+        IRegistryTypes.Status[3] memory statuses = unlisted();
         for (uint256 i = 0; i < statuses.length; ++i) {
-            forceStatus(id, statuses[i]);
+            uint256 snapshot = vm.snapshotState();
+            bring("replica-1", statuses[i]);
             vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotListed.selector, id, statuses[i]));
             vm.prank(alice);
             registry.heartbeat(id);
+            vm.revertToState(snapshot);
         }
         vm.expectRevert(
             abi.encodeWithSelector(IRegistryErrors.NotListed.selector, bytes32(0), IRegistryTypes.Status.None)
@@ -33,25 +34,45 @@ contract HeartbeatTest is Base {
         registry.heartbeat(0);
     }
 
-    function test_RevertWhen_TheCallerIsNotItsOwner() external {
-        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
+    function test_RevertWhen_TheCallerIsNotPermitted() external {
+        // An operator who may do all but that.
+        vm.prank(alice);
+        registry.setOperator(mallory, 6, START + 1 days);
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, mallory, alice, 1));
         vm.prank(mallory);
         registry.heartbeat(id);
     }
 
     function heartbeatAndCheck() internal {
+        heartbeatAndCheck(alice);
+    }
+
+    function heartbeatAndCheck(address caller) internal {
         IRegistryTypes.Lease memory expected = registry.leaseOf(id);
         bytes32 hash = registry.recordHashOf(id);
         expected.lastHeartbeat = uint40(vm.getBlockTimestamp());
 
+        (uint64 count, uint64 sequence) = registry.countOf(serviceOf(payments("")));
         vm.expectEmit(address(registry));
         emit IRegistryEvents.Heartbeat(id, expected.lastHeartbeat);
-        vm.prank(alice);
+        vm.prank(caller);
         registry.heartbeat(id);
 
         assertEq(wordA(id), leaseWord(expected));
         assertEq(wordB(id), hash);
-        assertEq(vm.load(address(registry), slotOf(serviceOf(payments("")), 1)), rosterWord(1, 1));
+        assertEq(vm.load(address(registry), slotOf(serviceOf(payments("")), 1)), rosterWord(count, sequence));
+    }
+
+    function test_WhenTheCallerIsAnOperator() external {
+        vm.prank(alice);
+        registry.setOperator(bob, 1, START + 30);
+        heartbeatAndCheck(bob);
+    }
+
+    function test_WhenTheCallerIsAnOperatorOfTheInstance() external {
+        vm.prank(alice);
+        registry.setInstanceOperator(id, bob, 1, START + 30);
+        heartbeatAndCheck(bob);
     }
 
     function test_WhenTheCallerIsItsOwner() external {
@@ -67,7 +88,7 @@ contract HeartbeatTest is Base {
     }
 
     function test_GivenTheInstanceIsSuspended() external {
-        forceStatus(id, IRegistryTypes.Status.Suspended);
+        setPayments("replica-1", IRegistryTypes.Status.Suspended);
         heartbeatAndCheck();
         assertFalse(registry.isLive(id));
     }
@@ -102,10 +123,10 @@ contract HeartbeatTest is Base {
         ids[4] = registerPayments("revoked");
         ids[5] = keccak256("never");
         ids[6] = registerPayments("reaped");
-        forceStatus(ids[2], IRegistryTypes.Status.Deregistered);
-        forceStatus(ids[3], IRegistryTypes.Status.Suspended);
-        forceStatus(ids[4], IRegistryTypes.Status.Revoked);
-        forceStatus(ids[6], IRegistryTypes.Status.Reaped);
+        bring("deregistered", IRegistryTypes.Status.Deregistered);
+        bring("suspended", IRegistryTypes.Status.Suspended);
+        bring("revoked", IRegistryTypes.Status.Revoked);
+        bring("reaped", IRegistryTypes.Status.Reaped);
         vm.warp(START + 50);
 
         IRegistryTypes.Lease[] memory expected = new IRegistryTypes.Lease[](7);
@@ -123,6 +144,43 @@ contract HeartbeatTest is Base {
         assertEq(registry.heartbeatBatch(ids), 2);
         for (uint256 i = 0; i < 7; ++i) {
             assertEq(wordA(ids[i]), leaseWord(expected[i]));
+        }
+    }
+
+    /// @dev The caller's own, those of an owner who lets it renew all or one, and those of one who lets it renew none, in
+    /// an order that does not let one owner's answer stand for another's.
+    function test_Batch_WhenTheInstancesAreOfManyOwners() external {
+        address[4] memory owners = [alice, bob, mallory, makeAddr("dave")];
+        IRegistryTypes.Registration memory r = payments("x");
+        bytes32[] memory ids = new bytes32[](9);
+        for (uint256 i = 0; i < 8; ++i) {
+            r.namespaceId = own(owners[i % 4]);
+            r.label = vm.toString(i);
+            vm.prank(owners[i % 4]);
+            ids[i] = registry.register(r);
+        }
+        // Mallory is bob's operator, one instance's of dave, but not alice's; and of one of alice's, but expired.
+        vm.prank(bob);
+        registry.setOperator(mallory, 1, START + 50);
+        vm.prank(owners[3]);
+        registry.setInstanceOperator(ids[3], mallory, 1, START + 50);
+        vm.prank(alice);
+        registry.setInstanceOperator(ids[0], mallory, 1, START + 49);
+        // Bob's once more, after dave's.
+        ids[8] = ids[1];
+        vm.warp(START + 50);
+
+        bytes32[] memory renewed = new bytes32[](6);
+        (renewed[0], renewed[1], renewed[2]) = (ids[1], ids[2], ids[3]);
+        (renewed[3], renewed[4], renewed[5]) = (ids[5], ids[6], ids[8]);
+        vm.expectEmit(address(registry));
+        emit IRegistryEvents.HeartbeatBatch(START + 50, renewed);
+        vm.prank(mallory);
+        assertEq(registry.heartbeatBatch(ids), 6);
+        uint40[8] memory times =
+            [START + 30, START + 50, START + 50, START + 50, START + 30, START + 50, START + 50, START + 30];
+        for (uint256 i = 0; i < 8; ++i) {
+            assertEq(registry.leaseOf(ids[i]).lastHeartbeat, times[i]);
         }
     }
 

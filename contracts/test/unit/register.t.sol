@@ -34,7 +34,7 @@ contract RegisterTest is Base {
     }
 
     function test_RevertWhen_TheNameIsNoValidText() external {
-        string[7] memory values = ["", text(64), "Payments", "pay ments", "acme/payments", unicode"раyments", "a+b"];
+        string[7] memory values = ["", text(64), "Payments", "-payments", "acme/payments", unicode"раyments", "a+b"];
         for (uint256 i = 0; i < values.length; ++i) {
             IRegistryTypes.Registration memory r = payments("replica-1");
             r.name = values[i];
@@ -43,14 +43,14 @@ contract RegisterTest is Base {
     }
 
     function test_RevertWhen_TheLabelIsNoValidText() external {
-        string[5] memory values = ["", text(64), "Replica", "replica\n", "a\x00"];
+        string[5] memory values = ["", text(64), "Replica", "_replica", "a\x00"];
         for (uint256 i = 0; i < values.length; ++i) {
             expectRefusal(payments(values[i]), invalid(IRegistryTypes.Field.Label, values[i]));
         }
     }
 
     function test_RevertWhen_TheVersionIsNoValidText() external {
-        string[5] memory values = ["", text(64), "1.2.0 ", "v1/2", unicode"1․2"];
+        string[5] memory values = ["", text(64), "+1.2.0", "v1/2", unicode"1․2"];
         for (uint256 i = 0; i < values.length; ++i) {
             IRegistryTypes.Registration memory r = payments("replica-1");
             r.version = values[i];
@@ -99,12 +99,94 @@ contract RegisterTest is Base {
             [IRegistryTypes.Status.Active, IRegistryTypes.Status.Suspended, IRegistryTypes.Status.Revoked];
         vm.warp(START + TTL + 1);
         for (uint256 i = 0; i < statuses.length; ++i) {
-            forceStatus(id, statuses[i]);
+            uint256 snapshot = vm.snapshotState();
+            bring("replica-1", statuses[i]);
             expectRefusal(
                 payments("replica-1"),
                 abi.encodeWithSelector(IRegistryErrors.AlreadyRegistered.selector, id, statuses[i])
             );
+            vm.revertToState(snapshot);
         }
+    }
+
+    /// @dev What each character may do, alone and after a letter: the sets written out, not computed.
+    function test_EveryCharacter() external {
+        bytes memory first = "abcdefghijklmnopqrstuvwxyz0123456789";
+        for (uint256 c = 0; c < 256; ++c) {
+            bool isFirst = isIn(first, c);
+            checkName(abi.encodePacked(uint8(c)), isFirst);
+            checkName(abi.encodePacked("a", uint8(c)), isFirst || c == 0x2d || c == 0x2e || c == 0x5f);
+            bool isUpper = c >= 0x41 && c <= 0x5a;
+            checkVersion(abi.encodePacked(uint8(c)), isFirst || isUpper);
+            checkVersion(
+                abi.encodePacked("a", uint8(c)), isFirst || isUpper || c == 0x2b || c == 0x2d || c == 0x2e || c == 0x5f
+            );
+        }
+    }
+
+    function isIn(bytes memory set, uint256 c) private pure returns (bool) {
+        for (uint256 i = 0; i < set.length; ++i) {
+            if (uint8(set[i]) == c) return true;
+        }
+        return false;
+    }
+
+    /// @dev With a ttl of 0 the call reverts in any case, by the text or by the ttl.
+    function checkName(bytes memory name, bool isValid) private {
+        IRegistryTypes.Registration memory r = payments("replica-1");
+        r.name = string(name);
+        r.ttl = 0;
+        expectRefusal(r, isValid ? ttlOfZero() : invalid(IRegistryTypes.Field.Name, r.name));
+    }
+
+    function checkVersion(bytes memory version, bool isValid) private {
+        IRegistryTypes.Registration memory r = payments("replica-1");
+        r.version = string(version);
+        r.ttl = 0;
+        expectRefusal(r, isValid ? ttlOfZero() : invalid(IRegistryTypes.Field.Version, r.version));
+    }
+
+    function ttlOfZero() private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IRegistryErrors.TtlOutOfRange.selector, 0, 5, 30 days);
+    }
+
+    function test_RevertGiven_TheInstanceLeftAfterItWasTransferred() external {
+        bytes32 id = registerPayments("replica-1");
+        transferPayments("replica-1", bob);
+        IRegistryTypes.InstanceKey memory key = keyOf(payments("replica-1"), alice);
+        vm.prank(bob);
+        registry.deregister(key);
+        expectRefusal(payments("replica-1"), abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, alice, bob));
+    }
+
+    function test_GivenTheInstanceLeftAfterItCameBackToItsRegistrant() external {
+        bytes32 id = registerPayments("replica-1");
+        transferPayments("replica-1", bob);
+        IRegistryTypes.InstanceKey memory key = keyOf(payments("replica-1"), alice);
+        vm.prank(bob);
+        registry.proposeOwner(id, alice);
+        vm.prank(alice);
+        registry.acceptOwner(key);
+        deregisterPayments("replica-1");
+        assertEq(registerPayments("replica-1"), id);
+        assertEq(wordA(id), leaseWord(IRegistryTypes.Lease(alice, START, TTL, IRegistryTypes.Status.Active, 3)));
+    }
+
+    function test_WhenTheCallerIsARegistrarOrTheNamespaceIsOpen() external {
+        IRegistryTypes.Registration memory r = payments("replica-1");
+        vm.prank(alice);
+        registry.setRegistrar(r.namespaceId, bob, START);
+        vm.expectEmit(address(registry));
+        emit IRegistryEvents.Registered(idOf(r, bob), serviceOf(r), bob, r, START, 0, 1, 1, 0);
+        vm.prank(bob);
+        assertEq(registry.register(r), idOf(r, bob));
+
+        vm.prank(alice);
+        registry.setNamespaceOpen(r.namespaceId, true);
+        vm.expectEmit(address(registry));
+        emit IRegistryEvents.Registered(idOf(r, mallory), serviceOf(r), mallory, r, START, 0, 2, 2, 0);
+        vm.prank(mallory);
+        assertEq(registry.register(r), idOf(r, mallory));
     }
 
     function test_GivenTheInstanceWasNeverRegistered() external {
@@ -130,14 +212,12 @@ contract RegisterTest is Base {
     function test_GivenTheInstanceWasDeregisteredOrReaped() external {
         IRegistryTypes.Registration memory r = payments("replica-1");
         bytes32 id = registerPayments("replica-1");
-        vm.prank(alice);
-        registry.deregister(keyOf(r, alice));
         bytes32 prev = registry.recordHashOf(id);
 
         IRegistryTypes.Status[2] memory statuses = [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Reaped];
         for (uint256 i = 0; i < statuses.length; ++i) {
             uint256 snapshot = vm.snapshotState();
-            forceStatus(id, statuses[i]);
+            bring("replica-1", statuses[i]);
             vm.warp(START + 1 days);
             r.version = "2.0.0-rc.1+Build.7";
             r.ttl = 90;

@@ -25,11 +25,12 @@ contract UpdateTest is Base {
     }
 
     function test_RevertGiven_TheInstanceIsNotListed() external {
-        IRegistryTypes.Status[3] memory statuses =
-            [IRegistryTypes.Status.Deregistered, IRegistryTypes.Status.Revoked, IRegistryTypes.Status.Reaped];
+        IRegistryTypes.Status[3] memory statuses = unlisted();
         for (uint256 i = 0; i < statuses.length; ++i) {
-            forceStatus(id, statuses[i]);
+            uint256 snapshot = vm.snapshotState();
+            bring("replica-1", statuses[i]);
             expectRefusal(abi.encodeWithSelector(IRegistryErrors.NotListed.selector, id, statuses[i]));
+            vm.revertToState(snapshot);
         }
         change.key.labelHash = keccak256("never");
         expectRefusal(
@@ -39,8 +40,11 @@ contract UpdateTest is Base {
         );
     }
 
-    function test_RevertWhen_TheCallerIsNotItsOwner() external {
-        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotOwner.selector, id, mallory, alice));
+    function test_RevertWhen_TheCallerIsNotPermitted() external {
+        // An operator who may do all but that.
+        vm.prank(alice);
+        registry.setOperator(mallory, 5, START + 1 days);
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, mallory, alice, 2));
         vm.prank(mallory);
         registry.update(change);
     }
@@ -76,7 +80,26 @@ contract UpdateTest is Base {
         expectRefusal(abi.encodeWithSelector(IRegistryErrors.TtlOutOfRange.selector, 4, 5, 30 days));
     }
 
+    function test_RevertWhen_AnOperatorWithoutHeartbeatChangesTheTtl() external {
+        vm.prank(alice);
+        registry.setOperator(mallory, 2, START + 1 days);
+        // Two grants do not add up.
+        vm.prank(alice);
+        registry.setInstanceOperator(id, mallory, 1, START + 1 days);
+        uint24[2] memory ttls = [TTL + 1, TTL - 1];
+        for (uint256 i = 0; i < ttls.length; ++i) {
+            change.ttl = ttls[i];
+            vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, mallory, alice, 3));
+            vm.prank(mallory);
+            registry.update(change);
+        }
+    }
+
     function updateAndCheck() internal {
+        updateAndCheck(alice);
+    }
+
+    function updateAndCheck(address caller) internal {
         IRegistryTypes.Lease memory expected = registry.leaseOf(id);
         expected.ttl = change.ttl;
         bytes32 prev = registry.recordHashOf(id);
@@ -85,7 +108,7 @@ contract UpdateTest is Base {
         emit IRegistryEvents.Updated(
             id, change.key.service, change.version, change.endpoints, change.metadata, change.ttl, 2, prev
         );
-        vm.prank(alice);
+        vm.prank(caller);
         registry.update(change);
 
         assertEq(wordA(id), leaseWord(expected));
@@ -106,8 +129,39 @@ contract UpdateTest is Base {
     }
 
     function test_WhenTheInstanceIsSuspended() external {
-        forceStatus(id, IRegistryTypes.Status.Suspended);
-        updateAndCheck();
+        setPayments("replica-1", IRegistryTypes.Status.Suspended);
+        IRegistryTypes.Lease memory lease = registry.leaseOf(id);
+        bytes32 prev = registry.recordHashOf(id);
+        vm.expectEmit(address(registry));
+        emit IRegistryEvents.Updated(
+            id, change.key.service, change.version, change.endpoints, change.metadata, change.ttl, 3, prev
+        );
+        vm.prank(alice);
+        registry.update(change);
+        assertEq(wordA(id), leaseWord(lease));
+        assertEq(wordB(id), recordHash(prev, change.version, change.endpoints, change.metadata));
+        assertFalse(registry.isLive(id));
+    }
+
+    function test_WhenTheCallerIsAnOperator() external {
+        vm.prank(alice);
+        registry.setOperator(bob, 2, START + 10);
+        change.version = "1.3.0";
+        updateAndCheck(bob);
+    }
+
+    function test_WhenTheCallerIsAnOperatorOfTheInstance() external {
+        vm.prank(alice);
+        registry.setInstanceOperator(id, bob, 2, START + 10);
+        change.version = "1.3.0";
+        updateAndCheck(bob);
+    }
+
+    function test_WhenAnOperatorWithHeartbeatChangesTheTtl() external {
+        vm.prank(alice);
+        registry.setOperator(bob, 3, START + 10);
+        change.ttl = 90;
+        updateAndCheck(bob);
     }
 
     function test_RevertWhen_AnUpdateIsSentTwice() external {

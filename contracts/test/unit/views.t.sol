@@ -16,10 +16,14 @@ contract ViewsTest is Base {
     }
 
     function test_IsLive_GivenTheInstanceIsAnythingElse() external {
-        bytes32 id = registerPayments("replica-1");
+        bytes32 id;
         for (uint8 status = 0; status <= uint8(type(IRegistryTypes.Status).max); ++status) {
-            forceStatus(id, IRegistryTypes.Status(status));
+            uint256 snapshot = vm.snapshotState();
+            id = status == 0 ? keccak256("never") : registerPayments("replica-1");
+            if (status > 0) bring("replica-1", IRegistryTypes.Status(status));
+            assertEq(uint8(registry.leaseOf(id).status), status);
             assertEq(registry.isLive(id), status == uint8(IRegistryTypes.Status.Active));
+            vm.revertToState(snapshot);
         }
     }
 
