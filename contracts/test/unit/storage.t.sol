@@ -48,8 +48,16 @@ contract StorageLayoutTest is Base {
 
     function test_Namespace() external {
         bytes32 namespaceId = keccak256("acme");
-        vm.store(address(registry), keccak256(abi.encode(namespaceId, uint256(2))), own(OWNER));
-        assertEq(registry.namespaceOf(namespaceId).owner, OWNER);
+        // epoch 0x070707 | open 01 | owner 0x1111…
+        vm.store(
+            address(registry),
+            keccak256(abi.encode(namespaceId, uint256(2))),
+            bytes32(uint256(0x070707011111111111111111111111111111111111111111))
+        );
+        IRegistryTypes.Namespace memory namespace = registry.namespaceOf(namespaceId);
+        assertEq(namespace.owner, OWNER);
+        assertTrue(namespace.open);
+        assertEq(namespace.epoch, 0x070707);
     }
 
     function test_TheStatusesAreNumberedAsTheWordSays() external pure {

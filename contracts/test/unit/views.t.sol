@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
+import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
 import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
 /// @notice The tree is in `views.tree`.
@@ -101,5 +102,84 @@ contract ViewsTest is Base {
     function test_VerifyRecord_GivenNothingWasRegistered() external view {
         IRegistryTypes.Registration memory r = payments("replica-1");
         assertFalse(registry.verifyRecord(idOf(r, alice), alice, r, 0));
+    }
+
+    // ----------------------------------------------------------- interfaces
+
+    /// @dev The interface id by its definition: the selectors of all functions of `IServiceRegistry`, from their
+    /// signatures, XORed.
+    function test_SupportsInterface() external view {
+        string memory r = "(bytes32,string,string,string,bytes[],bytes,uint24)";
+        string memory u = "((bytes32,address,bytes32),bytes32,string,bytes[],bytes,uint24";
+        string[35] memory functions = [
+            "claimNamespace(string)",
+            "proposeNamespaceOwner(bytes32,address)",
+            "acceptNamespaceOwner(bytes32)",
+            "setNamespaceOpen(bytes32,bool)",
+            "setRegistrar(bytes32,address,uint40)",
+            string.concat("register(", r, ")"),
+            string.concat("update(", u, "))"),
+            "deregister((bytes32,address,bytes32))",
+            "proposeOwner(bytes32,address)",
+            "acceptOwner((bytes32,address,bytes32))",
+            "setOperator(address,uint8,uint40)",
+            "setInstanceOperator(bytes32,address,uint8,uint40)",
+            "setStatus((bytes32,bytes32,address,bytes32),uint8,bytes)",
+            "reap((bytes32,address,bytes32)[])",
+            "heartbeat(bytes32)",
+            "heartbeatBatch(bytes32[])",
+            string.concat("registerSigned(", r, ",address,uint40,bytes)"),
+            string.concat("updateSigned(", u, "),uint40,bytes)"),
+            "deregisterSigned((bytes32,address,bytes32),uint40,bytes)",
+            "heartbeatSigned((bytes32,uint40,uint40,bytes)[])",
+            "isLive(bytes32)",
+            "areLive(bytes32[])",
+            "leaseOf(bytes32)",
+            "recordHashOf(bytes32)",
+            "countOf(bytes32)",
+            "namespaceOf(bytes32)",
+            "mayRegister(bytes32,address)",
+            "registrarExpiryOf(bytes32,address)",
+            "proposedNamespaceOwnerOf(bytes32)",
+            "proposedOwnerOf(bytes32)",
+            "operatorOf(address,address)",
+            "instanceOperatorOf(bytes32,address)",
+            "isPermitted(bytes32,address,uint8)",
+            "isSignatureOf(address,bytes32,bytes)",
+            string.concat("verifyRecord(bytes32,address,", r, ",bytes32)")
+        ];
+        bytes4 id;
+        for (uint256 i = 0; i < functions.length; ++i) {
+            id ^= bytes4(keccak256(bytes(functions[i])));
+        }
+        assertEq(id, type(IServiceRegistry).interfaceId);
+        assertTrue(registry.supportsInterface(id));
+        assertTrue(registry.supportsInterface(bytes4(keccak256("supportsInterface(bytes4)"))));
+        assertTrue(registry.supportsInterface(bytes4(keccak256("eip712Domain()"))));
+        bytes4[3] memory others = [bytes4(0xffffffff), bytes4(0), bytes4(0x1626ba7e)];
+        for (uint256 i = 0; i < others.length; ++i) {
+            assertFalse(registry.supportsInterface(others[i]));
+        }
+    }
+
+    function test_Eip712Domain() external {
+        vm.chainId(8453);
+        (
+            bytes1 fields,
+            string memory name,
+            string memory version,
+            uint256 chainId,
+            address verifyingContract,
+            bytes32 salt,
+            uint256[] memory extensions
+        ) = registry.eip712Domain();
+        // Bits 0–3: name, version, chainId, verifyingContract.
+        assertEq(fields, hex"0f");
+        assertEq(name, "Rollcall ServiceRegistry");
+        assertEq(version, "1");
+        assertEq(chainId, 8453);
+        assertEq(verifyingContract, address(registry));
+        assertEq(salt, 0);
+        assertEq(extensions.length, 0);
     }
 }
