@@ -116,7 +116,9 @@ fn of_chain(error: &ChainError) -> Exit {
         ChainError::Input(_)
         | ChainError::BadUrl(_)
         | ChainError::NoContract { .. }
-        | ChainError::OtherContract { .. } => Exit::Usage,
+        | ChainError::Envelope(_)
+        | ChainError::OtherContract { .. }
+        | ChainError::OtherEndorsements { .. } => Exit::Usage,
         _ => Exit::Failed,
     }
 }

@@ -1,7 +1,7 @@
-//! Puts the registry on a chain, once.
+//! Puts the two contracts on a chain, once.
 //!
-//! Where the canonical CREATE2 deployer is there, the address follows from the code alone: it is the same on every
-//! chain, and whoever deploys second finds it there.
+//! Where the canonical CREATE2 deployer is there, the addresses follow from the code alone: they are the same on every
+//! chain, and whoever deploys second finds the contracts there.
 
 use std::time::Duration;
 
@@ -9,16 +9,23 @@ use alloy::{
     eips::BlockId,
     primitives::{Address, B256, Bytes, TxKind, address},
     providers::Provider,
-    rpc::types::Filter,
+    rpc::types::{Filter, TransactionReceipt},
 };
 use bindings::ServiceRegistry;
 
-use crate::{chain::Chain, error::ChainError, keys::Key, registry::Registry, send::Sender};
+use crate::{
+    chain::Chain,
+    endorse::{Endorsements, creation_code},
+    error::ChainError,
+    keys::Key,
+    registry::Registry,
+    send::Sender,
+};
 
 /// The deployer that chains have in common: salt (32 bytes) and init code in, CREATE2 out.
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 
-/// Where the registry is.
+/// Where the two contracts are.
 #[derive(Debug, Clone)]
 pub struct Deployment {
     /// The registry.
@@ -27,6 +34,10 @@ pub struct Deployment {
     pub deploy_block: Option<u64>,
     /// The deployment's transaction; `None` if the registry was there already.
     pub tx: Option<B256>,
+    /// The endorsements of its instances.
+    pub endorsements: Endorsements,
+    /// The transaction that deployed these; `None` if they were there already.
+    pub endorsements_tx: Option<B256>,
 }
 
 /// The registry's address on every chain that has the CREATE2 deployer.
@@ -34,46 +45,77 @@ pub fn canonical_address() -> Address {
     CREATE2_DEPLOYER.create2_from_code(B256::ZERO, &ServiceRegistry::BYTECODE)
 }
 
+/// The address of a registry's endorsements on every chain that has the CREATE2 deployer.
+pub fn canonical_endorsements(registry: Address) -> Address {
+    CREATE2_DEPLOYER.create2_from_code(B256::ZERO, creation_code(registry))
+}
+
 /// Finds the registry at its canonical address, if it is there.
 ///
 /// # Errors
 /// [`ChainError::OtherContract`], or as [`Chain::connect`].
 pub async fn find(chain: &Chain) -> Result<Option<Registry>, ChainError> {
-    match Registry::at(chain.clone(), canonical_address()).await {
-        Ok(registry) => Ok(Some(registry)),
+    there(Registry::at(chain.clone(), canonical_address()).await)
+}
+
+/// Finds a registry's endorsements at their canonical address, if they are there.
+///
+/// # Errors
+/// [`ChainError::OtherEndorsements`], or as [`Chain::connect`].
+pub async fn find_endorsements(registry: &Registry) -> Result<Option<Endorsements>, ChainError> {
+    there(Endorsements::at(registry.clone(), canonical_endorsements(registry.address())).await)
+}
+
+/// Deploys each of the two contracts unless it is at its canonical address, and checks their code. On a chain without
+/// the CREATE2 deployer, each call deploys new ones.
+///
+/// # Errors
+/// [`ChainError`]s of the transactions; [`ChainError::OtherContract`] or [`ChainError::OtherEndorsements`] if the chain
+/// made something else of the code.
+pub async fn deploy(chain: &Chain, key: &Key, patience: Duration) -> Result<Deployment, ChainError> {
+    let sender = Sender::new(chain.clone(), key, patience);
+    let (registry, deploy_block, tx) = match find(chain).await? {
+        Some(registry) => {
+            let deploy_block = deploy_block(&registry).await;
+            (registry, deploy_block, None)
+        }
+        None => {
+            let (address, receipt) = create(chain, &sender, &ServiceRegistry::BYTECODE).await?;
+            let registry = Registry::at(chain.clone(), address).await?;
+            (registry, receipt.block_number, Some(receipt.transaction_hash))
+        }
+    };
+    let (endorsements, endorsements_tx) = match find_endorsements(&registry).await? {
+        Some(endorsements) => (endorsements, None),
+        None => {
+            let (address, receipt) = create(chain, &sender, &creation_code(registry.address())).await?;
+            (Endorsements::at(registry.clone(), address).await?, Some(receipt.transaction_hash))
+        }
+    };
+    Ok(Deployment { registry, deploy_block, tx, endorsements, endorsements_tx })
+}
+
+fn there<T>(found: Result<T, ChainError>) -> Result<Option<T>, ChainError> {
+    match found {
+        Ok(contract) => Ok(Some(contract)),
         Err(ChainError::NoContract { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Deploys the registry unless it is at its canonical address, and checks its code. On a chain without the CREATE2
-/// deployer, each call deploys a new one.
-///
-/// # Errors
-/// [`ChainError`]s of the transaction; [`ChainError::OtherContract`] if the chain made something else of the code.
-pub async fn deploy(chain: &Chain, key: &Key, patience: Duration) -> Result<Deployment, ChainError> {
-    if let Some(registry) = find(chain).await? {
-        let deploy_block = deploy_block(&registry).await;
-        return Ok(Deployment { registry, deploy_block, tx: None });
+/// Through the CREATE2 deployer where there is one.
+async fn create(chain: &Chain, sender: &Sender, code: &[u8]) -> Result<(Address, TransactionReceipt), ChainError> {
+    if !chain.code(CREATE2_DEPLOYER).await?.is_empty() {
+        let input = [B256::ZERO.as_slice(), code].concat();
+        let receipt = sender.send(TxKind::Call(CREATE2_DEPLOYER), input.into(), None).await?;
+        return Ok((CREATE2_DEPLOYER.create2_from_code(B256::ZERO, code), receipt));
     }
-    let sender = Sender::new(chain.clone(), key, patience);
-    let has_deployer = !chain.code(CREATE2_DEPLOYER).await?.is_empty();
-    let (to, input) = if has_deployer {
-        let input = [B256::ZERO.as_slice(), &ServiceRegistry::BYTECODE].concat();
-        (TxKind::Call(CREATE2_DEPLOYER), Bytes::from(input))
-    } else {
-        (TxKind::Create, ServiceRegistry::BYTECODE.clone())
-    };
-    let receipt = sender.send(to, input, None).await?;
-    let address = match to {
-        TxKind::Call(_) => canonical_address(),
-        TxKind::Create => receipt
-            .contract_address
-            .ok_or_else(|| ChainError::Unexpected("a deployment's receipt without an address".to_owned()))?,
-    };
-    let deploy_block = receipt.block_number;
-    let registry = Registry::at(chain.clone(), address).await?;
-    Ok(Deployment { registry, deploy_block, tx: Some(receipt.transaction_hash) })
+    tracing::warn!("the chain has no CREATE2 deployer: the address is one of this chain alone, so write it down");
+    let receipt = sender.send(TxKind::Create, Bytes::copy_from_slice(code), None).await?;
+    let address = receipt
+        .contract_address
+        .ok_or_else(|| ChainError::Unexpected("a deployment's receipt without an address".to_owned()))?;
+    Ok((address, receipt))
 }
 
 /// The block at which the registry's code appears; `None` where the node cannot tell, since many keep the state of the

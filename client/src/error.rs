@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{Address, B256};
 
-use crate::{refusal::Refusal, service::InputError};
+use crate::{refusal::Refusal, service::InputError, signed::EnvelopeError};
 
 /// Why the chain did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum ChainError {
     /// The contract said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What was signed is for elsewhere, or damaged; nothing was sent.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
     /// No answer from the node.
     #[error("cannot reach the chain at {url}: {reason}")]
     Unreachable {
@@ -52,12 +55,28 @@ pub enum ChainError {
         chain_id: u64,
     },
     /// Something else at the address.
-    #[error("the contract at {contract} on chain {chain_id} is not the registry of this version of rollcall")]
+    #[error(
+        "the contract at {contract} on chain {chain_id} is not the registry of this version of rollcall: `rollcall chain \
+         deploy` finds or deploys that one"
+    )]
     OtherContract {
         /// Where it was expected.
         contract: Address,
         /// The chain that was asked.
         chain_id: u64,
+    },
+    /// Something else at the address.
+    #[error(
+        "the contract at {contract} on chain {chain_id} does not hold the endorsements of the registry {registry}: \
+         `rollcall chain deploy` finds or deploys the one that does"
+    )]
+    OtherEndorsements {
+        /// Where it was expected.
+        contract: Address,
+        /// The chain that was asked.
+        chain_id: u64,
+        /// Whose endorsements were meant.
+        registry: Address,
     },
     /// Sent, but not in a block in time. It may still come.
     #[error("transaction {hash} is in no block after {} s; it may still get into one", waited.as_secs())]
@@ -100,6 +119,8 @@ impl ChainError {
             | Self::BadUrl(_)
             | Self::NoContract { .. }
             | Self::OtherContract { .. }
+            | Self::OtherEndorsements { .. }
+            | Self::Envelope(_)
             | Self::Sign { .. }
             | Self::Unexpected(_) => false,
         }

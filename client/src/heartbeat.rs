@@ -26,7 +26,7 @@ pub struct Beat {
     pub block: u64,
     /// How many leases it renewed.
     pub renewed: usize,
-    /// How many it could not renew: gone, or another account's.
+    /// How many it could not renew: gone, or of an owner who does not let this account.
     pub skipped: usize,
 }
 
@@ -60,7 +60,7 @@ pub async fn beat(publisher: &Publisher, ids: &[InstanceId]) -> Result<Beat, Cha
     for batch in ids.chunks(MAX_BATCH) {
         let renewed = publisher.heartbeat_batch(batch).await?;
         for id in &renewed.skipped {
-            tracing::warn!(%id, "not renewed: the instance is gone, or belongs to another account");
+            tracing::warn!(%id, "not renewed: the instance is gone, or belongs to an owner who does not let this account");
         }
         let before = all.map_or((0, 0), |beat| (beat.renewed, beat.skipped));
         all = Some(Beat {

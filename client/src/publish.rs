@@ -1,4 +1,4 @@
-//! Claim a namespace; register, update, renew and deregister instances. Everything waits for its receipt.
+//! Register, update, renew and deregister instances. Everything waits for its receipt.
 
 use std::time::Duration;
 
@@ -18,10 +18,9 @@ use crate::{
     error::ChainError,
     keys::Key,
     redact::SecretUrl,
-    refusal::Refusal,
     registry::Registry,
     send::Sender,
-    service::{Body, InputError, Registration, Service, check_label},
+    service::{Body, InputError, InstanceName, Registration, Service},
 };
 
 /// The most instances that one transaction renews.
@@ -31,7 +30,7 @@ pub const MAX_BATCH: usize = 500;
 #[derive(Clone)]
 pub struct Publisher {
     registry: Registry,
-    sender: Sender,
+    pub(crate) sender: Sender,
 }
 
 /// A transaction that is in a block and succeeded.
@@ -57,7 +56,7 @@ pub enum Outcome {
 pub struct Renewed {
     /// The transaction.
     pub done: Done,
-    /// Those that were skipped: not listed, or not this account's.
+    /// Those that were skipped: not listed, or of an owner who does not let this account.
     pub skipped: Vec<InstanceId>,
 }
 
@@ -95,27 +94,11 @@ impl Publisher {
         service.instance(self.account(), label)
     }
 
-    /// Makes this account the owner of a label. It may be that already.
-    ///
-    /// # Errors
-    /// [`Refusal::NamespaceTaken`] if it is another's; [`InputError`] for what is no label; other [`ChainError`]s.
-    pub async fn claim_namespace(&self, label: &str) -> Result<Outcome, ChainError> {
-        check_label(label)?;
-        let namespace = Namespace::Label(label.to_owned());
-        match self.registry.owner_of(namespace.id()).await? {
-            Some(owner) if owner == self.account() => return Ok(Outcome::Already),
-            Some(owner) => return Err(Refusal::NamespaceTaken { namespace: label.to_owned(), owner }.into()),
-            None => {}
-        }
-        let call = abi::claimNamespaceCall { label: label.to_owned() };
-        Ok(Outcome::Done(self.send(&call, Some(&namespace)).await?.0))
-    }
-
     /// Registers an instance; its lease starts with the transaction's block. If it is active with the very same record
     /// and ttl, nothing is sent.
     ///
     /// # Errors
-    /// [`Refusal::NamespaceClosed`], [`Refusal::AlreadyRegistered`] if it is listed with another record;
+    /// [`crate::Refusal::NamespaceClosed`], [`crate::Refusal::AlreadyRegistered`] if it is listed with another record;
     /// [`InputError`]; other [`ChainError`]s.
     pub async fn register(&self, registration: &Registration) -> Result<Outcome, ChainError> {
         registration.check()?;
@@ -129,40 +112,28 @@ impl Publisher {
             return Ok(Outcome::Already);
         }
         let namespace = &registration.service.namespace;
-        let call = abi::registerCall { registration: raw(registration) };
+        let call =
+            abi::registerCall { registration: raw(&registration.service, &registration.label, &registration.body) };
         Ok(Outcome::Done(self.send(&call, Some(namespace)).await?.0))
     }
 
-    /// Replaces the record of one of this account's instances. `registrant` is who registered it: this account, unless
-    /// the instance was transferred.
+    /// Replaces the record of an instance that is this account's, or of an owner who lets it.
     ///
     /// # Errors
-    /// [`Refusal::NotListed`], [`Refusal::NotOwner`], [`Refusal::RecordChanged`]; [`InputError`]; other
-    /// [`ChainError`]s.
-    pub async fn update(
-        &self,
-        service: &Service,
-        registrant: Address,
-        label: &str,
-        body: &Body,
-    ) -> Result<Done, ChainError> {
+    /// [`crate::Refusal::NotListed`], [`crate::Refusal::NotPermitted`], [`crate::Refusal::RecordChanged`];
+    /// [`InputError`]; other [`ChainError`]s.
+    pub async fn update(&self, name: &InstanceName, body: &Body) -> Result<Done, ChainError> {
+        name.check()?;
         body.check()?;
-        let id = service.instance(registrant, label);
-        let change = RecordUpdate {
-            key: key(service, registrant, label),
-            prevRecordHash: self.registry.record_hash(id).await?,
-            version: body.version.clone(),
-            endpoints: body.endpoints.clone(),
-            metadata: body.metadata.clone(),
-            ttl: U24::from(body.ttl),
-        };
-        Ok(self.send(&abi::updateCall { change }, Some(&service.namespace)).await?.0)
+        let prev_record_hash = self.registry.record_hash(name.id()).await?;
+        let call = abi::updateCall { change: change(name, prev_record_hash, body) };
+        Ok(self.send(&call, Some(&name.service.namespace)).await?.0)
     }
 
     /// Renews one lease, from the transaction's block.
     ///
     /// # Errors
-    /// [`Refusal::NotListed`], [`Refusal::NotOwner`]; other [`ChainError`]s.
+    /// [`crate::Refusal::NotListed`], [`crate::Refusal::NotPermitted`]; other [`ChainError`]s.
     pub async fn heartbeat(&self, id: InstanceId) -> Result<Done, ChainError> {
         Ok(self.send(&abi::heartbeatCall { id: id.0 }, None).await?.0)
     }
@@ -170,10 +141,12 @@ impl Publisher {
     /// Renews up to [`MAX_BATCH`] leases in one transaction. The contract skips those that it cannot renew.
     ///
     /// # Errors
-    /// [`Refusal::NothingRenewed`] if it skips all; [`InputError::NoInstances`]; other [`ChainError`]s.
+    /// [`crate::Refusal::NothingRenewed`] if it skips all; [`InputError::NoInstances`]; other [`ChainError`]s.
     pub async fn heartbeat_batch(&self, ids: &[InstanceId]) -> Result<Renewed, ChainError> {
-        if ids.is_empty() {
-            return Err(InputError::NoInstances.into());
+        match ids.len() {
+            0 => return Err(InputError::NoInstances.into()),
+            len if len > MAX_BATCH => return Err(InputError::BatchSize { len, max: MAX_BATCH }.into()),
+            _ => {}
         }
         let call = abi::heartbeatBatchCall { ids: ids.iter().map(|id| id.0).collect() };
         let (done, receipt) = self.send(&call, None).await?;
@@ -185,13 +158,15 @@ impl Publisher {
         Ok(Renewed { done, skipped: ids.iter().filter(|id| !renewed.contains(&id.0)).copied().collect() })
     }
 
-    /// Takes an instance out of its service. `registrant` as at [`Publisher::update`].
+    /// Takes an active instance out of its service: this account's, or an owner's who lets it.
     ///
     /// # Errors
-    /// [`Refusal::NotListed`], [`Refusal::NotOwner`]; other [`ChainError`]s.
-    pub async fn deregister(&self, service: &Service, registrant: Address, label: &str) -> Result<Done, ChainError> {
-        let call = abi::deregisterCall { key: key(service, registrant, label) };
-        Ok(self.send(&call, Some(&service.namespace)).await?.0)
+    /// [`crate::Refusal::NotListed`], [`crate::Refusal::NotPermitted`], [`crate::Refusal::InstanceSuspended`];
+    /// [`InputError::Text`]; other [`ChainError`]s.
+    pub async fn deregister(&self, name: &InstanceName) -> Result<Done, ChainError> {
+        name.check()?;
+        let call = abi::deregisterCall { key: key(name) };
+        Ok(self.send(&call, Some(&name.service.namespace)).await?.0)
     }
 
     /// Whether the registry holds just this record. A first record shows by its hash alone; a later one needs the logs,
@@ -205,7 +180,7 @@ impl Publisher {
             || matches!(self.registry.current(id).await, Ok(Some(logged)) if hash(logged.prev_record_hash) == current)
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         call: &impl SolCall,
         known: Option<&Namespace>,
@@ -215,7 +190,10 @@ impl Publisher {
         Ok((done(&receipt)?, receipt))
     }
 
-    fn logs<'a>(&self, receipt: &'a TransactionReceipt) -> impl Iterator<Item = &'a alloy::primitives::LogData> {
+    pub(crate) fn logs<'a>(
+        &self,
+        receipt: &'a TransactionReceipt,
+    ) -> impl Iterator<Item = &'a alloy::primitives::LogData> {
         let contract = self.registry.address();
         receipt.logs().iter().filter(move |log| log.address() == contract).map(|log| log.data())
     }
@@ -228,19 +206,30 @@ pub(crate) fn done(receipt: &TransactionReceipt) -> Result<Done, ChainError> {
     }
 }
 
-fn key(service: &Service, registrant: Address, label: &str) -> InstanceKey {
-    InstanceKey { service: service.key().0, registrant, labelHash: keccak256(label) }
+pub(crate) fn key(name: &InstanceName) -> InstanceKey {
+    InstanceKey { service: name.service.key().0, registrant: name.registrant, labelHash: keccak256(&name.label) }
 }
 
-fn raw(registration: &Registration) -> RawRegistration {
-    let NamespaceId(namespace) = registration.service.namespace.id();
+pub(crate) fn raw(service: &Service, label: &str, body: &Body) -> RawRegistration {
+    let NamespaceId(namespace) = service.namespace.id();
     RawRegistration {
         namespaceId: namespace,
-        name: registration.service.name.clone(),
-        label: registration.label.clone(),
-        version: registration.body.version.clone(),
-        endpoints: registration.body.endpoints.clone(),
-        metadata: registration.body.metadata.clone(),
-        ttl: U24::from(registration.body.ttl),
+        name: service.name.clone(),
+        label: label.to_owned(),
+        version: body.version.clone(),
+        endpoints: body.endpoints.clone(),
+        metadata: body.metadata.clone(),
+        ttl: U24::saturating_from(body.ttl),
+    }
+}
+
+pub(crate) fn change(name: &InstanceName, prev_record_hash: B256, body: &Body) -> RecordUpdate {
+    RecordUpdate {
+        key: key(name),
+        prevRecordHash: prev_record_hash,
+        version: body.version.clone(),
+        endpoints: body.endpoints.clone(),
+        metadata: body.metadata.clone(),
+        ttl: U24::saturating_from(body.ttl),
     }
 }

@@ -4,13 +4,20 @@ use alloy::{
     eips::BlockId,
     providers::{DynProvider, Provider},
     rpc::types::Filter,
+    sol_types::Eip712Domain,
 };
-use bindings::{Event, ServiceRegistry};
+use bindings::{Event, IRegistryTypes, ServiceRegistry};
 use domain::{Address, B256, InstanceId, Lease, NamespaceId, ServiceKey, Status};
 
-use crate::{chain::Chain, error::ChainError, refusal, service::Body};
+use crate::{
+    chain::Chain,
+    error::ChainError,
+    grants::{Grant, Permissions},
+    refusal,
+    service::Body,
+};
 
-type Contract = ServiceRegistry::ServiceRegistryInstance<DynProvider>;
+pub(crate) type Contract = ServiceRegistry::ServiceRegistryInstance<DynProvider>;
 
 /// The registry on a chain.
 #[derive(Debug, Clone)]
@@ -26,6 +33,17 @@ pub struct Current {
     pub body: Body,
     /// The hash that this record replaced.
     pub prev_record_hash: B256,
+}
+
+/// Who governs a namespace, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamespaceState {
+    /// The authority over its instances, if anybody owns it.
+    pub owner: Option<Address>,
+    /// Whether anyone may register in it.
+    pub open: bool,
+    /// Goes up when it is transferred.
+    pub epoch: u32,
 }
 
 impl Registry {
@@ -56,14 +74,102 @@ impl Registry {
         &self.chain
     }
 
-    /// Who owns a namespace, if anybody does.
+    /// Who governs a namespace, and how.
     ///
     /// # Errors
     /// As [`Chain::connect`].
-    pub async fn owner_of(&self, namespace: NamespaceId) -> Result<Option<Address>, ChainError> {
-        let owner = self.contract.namespaceOf(namespace.0).block(BlockId::latest()).call().await;
-        let owner = owner.map_err(|e| self.failed(e))?.owner;
-        Ok((!owner.is_zero()).then_some(owner))
+    pub async fn namespace(&self, namespace: NamespaceId) -> Result<NamespaceState, ChainError> {
+        let raw = self.contract.namespaceOf(namespace.0).block(BlockId::latest()).call().await;
+        let raw = raw.map_err(|e| self.failed(e))?;
+        Ok(NamespaceState { owner: somebody(raw.owner), open: raw.open, epoch: raw.epoch.to() })
+    }
+
+    /// Whether an account may register in a namespace now.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn may_register(&self, namespace: NamespaceId, account: Address) -> Result<bool, ChainError> {
+        let call = self.contract.mayRegister(namespace.0, account).block(BlockId::latest()).call().await;
+        call.map_err(|e| self.failed(e))
+    }
+
+    /// The last second at which an account is admitted to register in a namespace, if it ever was and not dismissed.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn registrar_expiry(
+        &self,
+        namespace: NamespaceId,
+        registrar: Address,
+    ) -> Result<Option<u64>, ChainError> {
+        let call = self.contract.registrarExpiryOf(namespace.0, registrar).block(BlockId::latest()).call().await;
+        let expiry: u64 = call.map_err(|e| self.failed(e))?.to();
+        Ok((expiry != 0).then_some(expiry))
+    }
+
+    /// Who was proposed as the next owner of a namespace.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn proposed_namespace_owner(&self, namespace: NamespaceId) -> Result<Option<Address>, ChainError> {
+        let call = self.contract.proposedNamespaceOwnerOf(namespace.0).block(BlockId::latest()).call().await;
+        Ok(somebody(call.map_err(|e| self.failed(e))?))
+    }
+
+    /// Who was proposed as the next owner of an instance.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn proposed_owner(&self, id: InstanceId) -> Result<Option<Address>, ChainError> {
+        let call = self.contract.proposedOwnerOf(id.0).block(BlockId::latest()).call().await;
+        Ok(somebody(call.map_err(|e| self.failed(e))?))
+    }
+
+    /// What an operator may do for all of an owner's instances; `None` if it was never said.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn operator(&self, owner: Address, operator: Address) -> Result<Option<Grant>, ChainError> {
+        let call = self.contract.operatorOf(owner, operator).block(BlockId::latest()).call().await;
+        Ok(grant(call.map_err(|e| self.failed(e))?))
+    }
+
+    /// What an operator may do for one instance in its present epoch, besides what it may do for all of the owner's.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn instance_operator(&self, id: InstanceId, operator: Address) -> Result<Option<Grant>, ChainError> {
+        let call = self.contract.instanceOperatorOf(id.0, operator).block(BlockId::latest()).call().await;
+        Ok(grant(call.map_err(|e| self.failed(e))?))
+    }
+
+    /// Whether an account may do all of this for a listed instance now: it is the owner, or one grant lets it.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn is_permitted(
+        &self,
+        id: InstanceId,
+        account: Address,
+        permissions: Permissions,
+    ) -> Result<bool, ChainError> {
+        let call = self.contract.isPermitted(id.0, account, permissions.bits()).block(BlockId::latest()).call().await;
+        call.map_err(|e| self.failed(e))
+    }
+
+    /// The EIP-712 domain that the contract says it has.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`].
+    pub async fn domain(&self) -> Result<Eip712Domain, ChainError> {
+        let raw = self.contract.eip712Domain().block(BlockId::latest()).call().await.map_err(|e| self.failed(e))?;
+        Ok(Eip712Domain::new(
+            Some(raw.name.into()),
+            Some(raw.version.into()),
+            Some(raw.chainId),
+            Some(raw.verifyingContract),
+            None,
+        ))
     }
 
     /// The lease of an instance; `None` if there never was such an instance.
@@ -124,7 +230,11 @@ impl Registry {
         }
     }
 
-    fn failed(&self, error: alloy::contract::Error) -> ChainError {
+    pub(crate) fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    pub(crate) fn failed(&self, error: alloy::contract::Error) -> ChainError {
         match error {
             alloy::contract::Error::TransportError(error) => {
                 match error.as_error_resp().and_then(|e| e.as_revert_data()) {
@@ -135,4 +245,13 @@ impl Registry {
             other => ChainError::Unexpected(other.to_string()),
         }
     }
+}
+
+fn somebody(account: Address) -> Option<Address> {
+    (!account.is_zero()).then_some(account)
+}
+
+fn grant(raw: IRegistryTypes::Grant) -> Option<Grant> {
+    let permissions = Permissions::from_bits(raw.permissions);
+    raw.made.then(|| Grant { permissions, expires_at: raw.expiry.to() })
 }

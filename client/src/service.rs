@@ -3,9 +3,11 @@
 use std::{fmt, str::FromStr};
 
 use domain::{Address, Bytes, InstanceId, Namespace, Record, ServiceKey, TextError, text};
+use serde::{Deserialize, Serialize};
 
 /// A service as people write it: `acme/payments`, or `0x…/payments` in the namespace of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Service {
     /// Who governs the name.
     pub namespace: Namespace,
@@ -65,6 +67,53 @@ impl fmt::Display for Service {
     }
 }
 
+impl From<Service> for String {
+    fn from(service: Service) -> Self {
+        service.to_string()
+    }
+}
+
+impl TryFrom<String> for Service {
+    type Error = ServiceError;
+
+    fn try_from(text: String) -> Result<Self, ServiceError> {
+        text.parse()
+    }
+}
+
+/// An instance by all that its id is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InstanceName {
+    /// The service.
+    pub service: Service,
+    /// Who registered it: not its owner, if it was transferred.
+    pub registrant: Address,
+    /// Its name among the registrant's of this service.
+    pub label: String,
+}
+
+impl InstanceName {
+    /// Its id.
+    pub fn id(&self) -> InstanceId {
+        self.service.instance(self.registrant, &self.label)
+    }
+
+    /// Checks the texts as the contract does.
+    ///
+    /// # Errors
+    /// [`InputError::Text`].
+    pub fn check(&self) -> Result<(), InputError> {
+        text::check_name("service", &self.service.name)?;
+        Ok(text::check_name("label", &self.label)?)
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.label)
+    }
+}
+
 /// What an owner says about one of its instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
@@ -77,7 +126,7 @@ pub struct Registration {
 }
 
 /// The part of a registration that an update replaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
     /// What the instance runs.
     pub version: String,
@@ -86,6 +135,7 @@ pub struct Body {
     /// At most 4,096 bytes; by convention a JSON object.
     pub metadata: Bytes,
     /// Length of the lease in seconds: 5 seconds to 30 days.
+    #[serde(rename = "ttl_s")]
     pub ttl: u32,
 }
 
@@ -118,6 +168,40 @@ pub enum InputError {
     /// No instances to renew.
     #[error("no instances were given")]
     NoInstances,
+    /// More than a call takes.
+    #[error("{len} in one call; it takes {max}")]
+    BatchSize {
+        /// How many were given.
+        len: usize,
+        /// How many it takes.
+        max: usize,
+    },
+    /// Too long.
+    #[error("the reason has {0} bytes; it may have {MAX_REASON}")]
+    ReasonLength(usize),
+    /// Too short or too long.
+    #[error("the topic has {0} bytes; it must have 1 to {MAX_TOPIC}")]
+    TopicLength(usize),
+    /// Of nothing, one endorses the hash of nothing.
+    #[error("the digest is zero: of nothing, endorse {}", alloy::primitives::KECCAK256_EMPTY)]
+    EmptyDigest,
+    /// More than the contract has bits for.
+    #[error("{0} is too large: times have 40 bits")]
+    Time(u64),
+    /// More than the contract has bits for.
+    #[error("{0} is too large: epochs have 24 bits")]
+    Epoch(u32),
+    /// The contract renews a lease only forward.
+    #[error("a heartbeat of {time} is not after the last one, of {last}: wait for the next block")]
+    NotAfter {
+        /// When it was to be, in seconds.
+        time: u64,
+        /// When the last one was.
+        last: u64,
+    },
+    /// A status that no authority gives.
+    #[error("an authority suspends, reinstates or revokes; it cannot make an instance {0}")]
+    Status(&'static str),
 }
 
 /// The most endpoints of an instance.
@@ -126,6 +210,12 @@ pub const MAX_ENDPOINTS: usize = 16;
 pub const MAX_ENDPOINT: usize = 256;
 /// The longest metadata in bytes.
 pub const MAX_METADATA: usize = 4096;
+/// The longest reason of an authority in bytes.
+pub const MAX_REASON: usize = 256;
+/// The longest topic of an endorsement in bytes.
+pub const MAX_TOPIC: usize = 31;
+/// The latest time that the contract can hold, in seconds.
+pub const MAX_TIME: u64 = (1 << 40) - 1;
 /// The shortest and the longest lease in seconds.
 pub const TTL: std::ops::RangeInclusive<u32> = 5..=30 * 24 * 3600;
 
@@ -138,6 +228,11 @@ impl Registration {
         text::check_name("service", &self.service.name)?;
         text::check_name("label", &self.label)?;
         self.body.check()
+    }
+
+    /// What it is called if `registrant` registers it.
+    pub fn name(&self, registrant: Address) -> InstanceName {
+        InstanceName { service: self.service.clone(), registrant, label: self.label.clone() }
     }
 
     /// The record that `registrant` publishes by this registration.
@@ -177,6 +272,11 @@ impl Body {
         }
         Ok(())
     }
+}
+
+/// Checks that the contract has bits enough for a time.
+pub(crate) fn check_time(time: u64) -> Result<(), InputError> {
+    if time > MAX_TIME { Err(InputError::Time(time)) } else { Ok(()) }
 }
 
 /// Checks a label to claim.

@@ -1,6 +1,7 @@
 //! `rollcall deregister`
 
 use anyhow::Result;
+use client::InstanceName;
 use serde::Serialize;
 
 use crate::{
@@ -42,7 +43,8 @@ struct Answer {
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let publisher = args.publish.connect(settings).await?;
     let service = service(&args.service, publisher.account())?;
-    let done = publisher.deregister(&service, publisher.account(), &args.label).await?;
+    let name = InstanceName { service: service.clone(), registrant: publisher.account(), label: args.label.clone() };
+    let done = publisher.deregister(&name).await?;
     let answer = Answer {
         id: publisher.instance(&service, &args.label).to_string(),
         service: service.to_string(),

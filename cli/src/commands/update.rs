@@ -1,7 +1,7 @@
 //! `rollcall update`
 
 use anyhow::{Context, Result};
-use client::Body;
+use client::{Body, InstanceName};
 use serde::Serialize;
 
 use crate::{
@@ -71,7 +71,8 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         metadata: record.metadata(Some(&current.metadata))?.unwrap_or(current.metadata),
         ttl: record.ttl.unwrap_or(current.ttl),
     };
-    let done = publisher.update(&service, publisher.account(), &args.label, &body).await?;
+    let name = InstanceName { service: service.clone(), registrant: publisher.account(), label: args.label.clone() };
+    let done = publisher.update(&name, &body).await?;
     let answer = Answer {
         id: id.to_string(),
         service: service.to_string(),

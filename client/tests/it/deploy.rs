@@ -1,7 +1,7 @@
 //! Deployed once, found again.
 
 use alloy::providers::Provider;
-use client::{ChainError, Registry, deploy};
+use client::{ChainError, Endorsements, Registry, deploy};
 use domain::Address;
 use tools::AnvilConfig;
 
@@ -13,7 +13,8 @@ async fn the_second_deployment_finds_the_first() {
     assert!(deploy::find(&chain).await.expect("an answer").is_none());
     let first = deploy::deploy(&chain, &key(0), PATIENCE).await.expect("deployed");
     assert_eq!(first.registry.address(), deploy::canonical_address());
-    assert!(first.tx.is_some());
+    assert_eq!(first.endorsements.address(), deploy::canonical_endorsements(first.registry.address()));
+    assert!(first.tx.is_some() && first.endorsements_tx.is_some());
 
     // Blocks after it, so that the search has something to search.
     for _ in 0..5 {
@@ -21,7 +22,8 @@ async fn the_second_deployment_finds_the_first() {
     }
     let second = deploy::deploy(&chain, &key(1), PATIENCE).await.expect("found");
     assert_eq!(second.registry.address(), first.registry.address());
-    assert_eq!(second.tx, None);
+    assert_eq!(second.endorsements.address(), first.endorsements.address());
+    assert_eq!((second.tx, second.endorsements_tx), (None, None));
     assert_eq!(second.deploy_block, first.deploy_block);
 }
 
@@ -32,6 +34,7 @@ async fn without_the_create2_deployer_it_is_created_plainly() {
     chain.provider().raw_request::<_, serde_json::Value>("anvil_setCode".into(), none).await.expect("no code");
     let deployment = deploy::deploy(&chain, &key(0), PATIENCE).await.expect("deployed");
     assert_ne!(deployment.registry.address(), deploy::canonical_address());
+    assert_eq!(deployment.endorsements.registry().address(), deployment.registry.address());
 }
 
 #[tokio::test]
@@ -41,4 +44,20 @@ async fn what_is_no_registry_is_not_taken_for_one() {
     assert!(matches!(nothing, Err(ChainError::NoContract { chain_id: 31337, .. })));
     let other = Registry::at(world.chain.clone(), deploy::CREATE2_DEPLOYER).await;
     assert!(matches!(other, Err(ChainError::OtherContract { .. })));
+    let other = Endorsements::at(world.registry.clone(), world.registry.address()).await;
+    assert!(matches!(other, Err(ChainError::OtherEndorsements { .. })));
+}
+
+/// Somebody may have deployed only the registry, by other means.
+#[tokio::test]
+async fn what_is_missing_alone_is_deployed() {
+    let world = World::start().await;
+    let none = (world.endorsements.address(), "0x");
+    world.chain.provider().raw_request::<_, serde_json::Value>("anvil_setCode".into(), none).await.expect("no code");
+    let provider = world.chain.provider();
+    let zero = (world.endorsements.address(), "0x0");
+    provider.raw_request::<_, serde_json::Value>("anvil_setNonce".into(), zero).await.expect("no nonce");
+    assert!(deploy::find_endorsements(&world.registry).await.expect("an answer").is_none());
+    let again = deploy::deploy(&world.chain, &key(0), PATIENCE).await.expect("deployed");
+    assert!(again.tx.is_none() && again.endorsements_tx.is_some());
 }

@@ -26,7 +26,8 @@ async fn the_life_of_an_instance() {
     assert_eq!(world.registry.count(acme().key()).await.expect("an answer"), 1);
 
     let body = Body { version: "1.3.0".into(), ttl: 60, ..registration.body.clone() };
-    acme_key.update(&acme(), acme_key.account(), "a1", &body).await.expect("updated");
+    let name = registration.name(acme_key.account());
+    acme_key.update(&name, &body).await.expect("updated");
     let current = world.registry.current(id).await.expect("an answer").expect("a record");
     assert_eq!(current.body, body);
     // The updated record is the current one, the first is not any more.
@@ -39,7 +40,7 @@ async fn the_life_of_an_instance() {
     assert_eq!(status, Some(Status::Active));
 
     acme_key.heartbeat(id).await.expect("renewed");
-    acme_key.deregister(&acme(), acme_key.account(), "a1").await.expect("deregistered");
+    acme_key.deregister(&name).await.expect("deregistered");
     let Err(ChainError::Refused(Refusal::NotListed { status, .. })) = acme_key.heartbeat(id).await else {
         panic!("an instance that left must not be renewed");
     };
@@ -63,11 +64,11 @@ async fn what_is_anothers_is_refused_with_the_evidence() {
     assert!(error.contains("claim it first"), "{error}");
 
     let id = acme_key.instance(&acme(), "a1");
-    let Err(ChainError::Refused(Refusal::NotOwner { caller, owner, .. })) = stranger.heartbeat(id).await else {
+    let Err(ChainError::Refused(Refusal::NotPermitted { caller, owner, .. })) = stranger.heartbeat(id).await else {
         panic!("a stranger must not renew");
     };
     assert_eq!((caller, owner), (stranger.account(), acme_key.account()));
-    let unknown = stranger.deregister(&acme(), stranger.account(), "a1").await.expect_err("unknown");
+    let unknown = stranger.deregister(&registration(acme(), "a1").name(stranger.account())).await.expect_err("unknown");
     assert!(matches!(unknown, ChainError::Refused(Refusal::NotListed { status: None, .. })), "{unknown}");
 }
 

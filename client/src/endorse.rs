@@ -1,0 +1,218 @@
+//! What others than its owner say of an instance: the second contract.
+
+use std::{fmt, str::FromStr};
+
+use alloy::{
+    eips::BlockId,
+    primitives::{TxKind, aliases::U40},
+    providers::DynProvider,
+    sol_types::SolCall,
+};
+use bindings::Endorsements as abi;
+use domain::{Address, B256, InstanceId};
+
+use crate::{
+    error::ChainError,
+    publish::{Done, Outcome, Publisher},
+    registry::Registry,
+    service::{InputError, MAX_TOPIC, check_time},
+};
+
+/// Where the registry's address is in the code that a deployed contract has: `immutableReferences` of the artifact.
+const REGISTRY_OFFSETS: [usize; 4] = [243, 321, 727, 1223];
+
+/// What an endorsement is about: by custom a text of at most 31 bytes, left-aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Topic(pub B256);
+
+impl FromStr for Topic {
+    type Err = InputError;
+
+    fn from_str(text: &str) -> Result<Self, InputError> {
+        if text.is_empty() || text.len() > MAX_TOPIC {
+            return Err(InputError::TopicLength(text.len()));
+        }
+        let mut word = B256::ZERO;
+        word[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self(word))
+    }
+}
+
+/// The text, or the word if it is none.
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        match std::str::from_utf8(&self.0[..end]) {
+            Ok(text) if (1..=MAX_TOPIC).contains(&end) && !text.chars().any(char::is_control) => f.write_str(text),
+            _ => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// One endorsement of an instance's present epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endorsement {
+    /// The last second at which it holds.
+    pub expires_at: u64,
+    /// Whether it was withdrawn.
+    pub withdrawn: bool,
+    /// What it says or points to.
+    pub digest: B256,
+}
+
+/// The endorsements of one registry's instances.
+#[derive(Debug, Clone)]
+pub struct Endorsements {
+    registry: Registry,
+    contract: abi::EndorsementsInstance<DynProvider>,
+}
+
+impl Endorsements {
+    /// The contract at an address; there must be one, for this registry.
+    ///
+    /// # Errors
+    /// [`ChainError::NoContract`], [`ChainError::OtherEndorsements`], or as [`crate::Chain::connect`].
+    pub async fn at(registry: Registry, contract: Address) -> Result<Self, ChainError> {
+        let chain = registry.chain();
+        let (code, chain_id) = (chain.code(contract).await?, chain.chain_id());
+        if code.is_empty() {
+            return Err(ChainError::NoContract { contract, chain_id });
+        }
+        if *code != runtime_code(registry.address()) {
+            return Err(ChainError::OtherEndorsements { contract, chain_id, registry: registry.address() });
+        }
+        let contract = abi::new(contract, chain.provider().clone());
+        Ok(Self { registry, contract })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> Address {
+        *self.contract.address()
+    }
+
+    /// Whose instances are endorsed here.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What an account says about a topic of an instance in its present epoch, expired and withdrawn or not.
+    ///
+    /// # Errors
+    /// As [`crate::Chain::connect`].
+    pub async fn endorsement(
+        &self,
+        id: InstanceId,
+        endorser: Address,
+        topic: Topic,
+    ) -> Result<Option<Endorsement>, ChainError> {
+        let call = self.contract.endorsementOf(id.0, endorser, topic.0).block(BlockId::latest()).call().await;
+        let raw = call.map_err(|e| self.registry.failed(e))?;
+        Ok((!raw.digest.is_zero()).then(|| Endorsement {
+            expires_at: raw.expiry.to(),
+            withdrawn: raw.withdrawn,
+            digest: raw.digest,
+        }))
+    }
+
+    /// Whether an endorsement holds now.
+    ///
+    /// # Errors
+    /// As [`crate::Chain::connect`].
+    pub async fn is_endorsed(&self, id: InstanceId, endorser: Address, topic: Topic) -> Result<bool, ChainError> {
+        let call = self.contract.isEndorsed(id.0, endorser, topic.0).block(BlockId::latest()).call().await;
+        call.map_err(|e| self.registry.failed(e))
+    }
+}
+
+impl Publisher {
+    /// Endorses a listed instance until `expires_at`, in place of what this account said about the topic before. If it
+    /// said just this, nothing is sent.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::OwnEndorsement`], [`crate::Refusal::NotListed`], [`crate::Refusal::ExpiryPassed`];
+    /// [`InputError`]; other [`ChainError`]s.
+    pub async fn endorse(
+        &self,
+        endorsements: &Endorsements,
+        id: InstanceId,
+        topic: Topic,
+        expires_at: u64,
+        digest: B256,
+    ) -> Result<Outcome, ChainError> {
+        check_time(expires_at)?;
+        if digest.is_zero() {
+            return Err(InputError::EmptyDigest.into());
+        }
+        let said = Endorsement { expires_at, withdrawn: false, digest };
+        if endorsements.endorsement(id, self.account(), topic).await? == Some(said) {
+            return Ok(Outcome::Already);
+        }
+        let call = abi::endorseCall { id: id.0, topic: topic.0, expiry: U40::saturating_from(expires_at), digest };
+        Ok(Outcome::Done(self.send_to(endorsements, &call).await?))
+    }
+
+    /// Withdraws what this account said about a topic in the instance's present epoch; it may be withdrawn already.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::NotEndorsed`]; other [`ChainError`]s.
+    pub async fn withdraw_endorsement(
+        &self,
+        endorsements: &Endorsements,
+        id: InstanceId,
+        topic: Topic,
+    ) -> Result<Outcome, ChainError> {
+        if endorsements.endorsement(id, self.account(), topic).await?.is_some_and(|said| said.withdrawn) {
+            return Ok(Outcome::Already);
+        }
+        let call = abi::withdrawCall { id: id.0, topic: topic.0 };
+        Ok(Outcome::Done(self.send_to(endorsements, &call).await?))
+    }
+
+    async fn send_to(&self, endorsements: &Endorsements, call: &impl SolCall) -> Result<Done, ChainError> {
+        let to = TxKind::Call(endorsements.address());
+        crate::publish::done(&self.sender.send(to, call.abi_encode().into(), None).await?)
+    }
+}
+
+/// The code that the contract of this registry has.
+fn runtime_code(registry: Address) -> Vec<u8> {
+    let mut code = abi::DEPLOYED_BYTECODE.to_vec();
+    for offset in REGISTRY_OFFSETS {
+        if let Some(place) = code.get_mut(offset..offset + 32) {
+            place.copy_from_slice(registry.into_word().as_slice());
+        }
+    }
+    code
+}
+
+/// The code that creates the contract of this registry.
+pub(crate) fn creation_code(registry: Address) -> Vec<u8> {
+    [&abi::BYTECODE[..], registry.into_word().as_slice()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_offsets_are_those_of_the_artifact() {
+        let artifact = include_str!("../../contracts/abi/Endorsements.json");
+        let artifact: serde_json::Value = serde_json::from_str(artifact).expect("JSON");
+        let references = artifact["deployedBytecode"]["immutableReferences"].as_array().expect("a list");
+        let places: Vec<_> = references.iter().map(|r| (r["start"].as_u64(), r["length"].as_u64())).collect();
+        assert_eq!(places, REGISTRY_OFFSETS.map(|offset| (Some(offset as u64), Some(32))));
+    }
+
+    #[test]
+    fn a_topic_is_a_short_text() {
+        let topic: Topic = "audit/2026".parse().expect("a topic");
+        assert_eq!(topic.to_string(), "audit/2026");
+        assert_eq!(&topic.0[..11], b"audit/2026\0");
+        assert!("x".repeat(31).parse::<Topic>().is_ok());
+        assert_eq!("x".repeat(32).parse::<Topic>(), Err(InputError::TopicLength(32)));
+        assert_eq!("".parse::<Topic>(), Err(InputError::TopicLength(0)));
+        for word in [B256::ZERO, B256::repeat_byte(b'x'), B256::repeat_byte(0xff), B256::with_last_byte(1)] {
+            assert_eq!(Topic(word).to_string(), word.to_string());
+        }
+    }
+}
