@@ -1,7 +1,5 @@
 //! What others than its owner say of an instance: the second contract.
 
-use std::{fmt, str::FromStr};
-
 use alloy::{
     eips::BlockId,
     primitives::{TxKind, aliases::U40},
@@ -9,45 +7,17 @@ use alloy::{
     sol_types::SolCall,
 };
 use bindings::Endorsements as abi;
-use domain::{Address, B256, InstanceId};
+use domain::{Address, B256, InstanceId, Topic};
 
 use crate::{
     error::ChainError,
     publish::{Done, Outcome, Publisher},
     registry::Registry,
-    service::{InputError, MAX_TOPIC, check_time},
+    service::{InputError, check_time},
 };
 
 /// Where the registry's address is in the code that a deployed contract has: `immutableReferences` of the artifact.
 const REGISTRY_OFFSETS: [usize; 4] = [243, 321, 727, 1223];
-
-/// What an endorsement is about: by custom a text of at most 31 bytes, left-aligned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Topic(pub B256);
-
-impl FromStr for Topic {
-    type Err = InputError;
-
-    fn from_str(text: &str) -> Result<Self, InputError> {
-        if text.is_empty() || text.len() > MAX_TOPIC {
-            return Err(InputError::TopicLength(text.len()));
-        }
-        let mut word = B256::ZERO;
-        word[..text.len()].copy_from_slice(text.as_bytes());
-        Ok(Self(word))
-    }
-}
-
-/// The text, or the word if it is none.
-impl fmt::Display for Topic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        match std::str::from_utf8(&self.0[..end]) {
-            Ok(text) if (1..=MAX_TOPIC).contains(&end) && !text.chars().any(char::is_control) => f.write_str(text),
-            _ => write!(f, "{}", self.0),
-        }
-    }
-}
 
 /// One endorsement of an instance's present epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,18 +171,5 @@ mod tests {
         let references = artifact["deployedBytecode"]["immutableReferences"].as_array().expect("a list");
         let places: Vec<_> = references.iter().map(|r| (r["start"].as_u64(), r["length"].as_u64())).collect();
         assert_eq!(places, REGISTRY_OFFSETS.map(|offset| (Some(offset as u64), Some(32))));
-    }
-
-    #[test]
-    fn a_topic_is_a_short_text() {
-        let topic: Topic = "audit/2026".parse().expect("a topic");
-        assert_eq!(topic.to_string(), "audit/2026");
-        assert_eq!(&topic.0[..11], b"audit/2026\0");
-        assert!("x".repeat(31).parse::<Topic>().is_ok());
-        assert_eq!("x".repeat(32).parse::<Topic>(), Err(InputError::TopicLength(32)));
-        assert_eq!("".parse::<Topic>(), Err(InputError::TopicLength(0)));
-        for word in [B256::ZERO, B256::repeat_byte(b'x'), B256::repeat_byte(0xff), B256::with_last_byte(1)] {
-            assert_eq!(Topic(word).to_string(), word.to_string());
-        }
     }
 }

@@ -1,89 +1,14 @@
 //! Who may act for an owner, and who may be the next one.
 
-use std::{fmt, str::FromStr};
-
 use alloy::primitives::aliases::U40;
 use bindings::ServiceRegistry as abi;
-use domain::{Address, InstanceId};
+use domain::{Address, InstanceId, Permissions};
 
 use crate::{
     error::ChainError,
     publish::{Outcome, Publisher},
     service::{InstanceName, check_time},
 };
-
-/// What an owner lets an operator do: a set of the three things below.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Permissions(u8);
-
-impl Permissions {
-    /// Nothing.
-    pub const NONE: Self = Self(0);
-    /// Renew leases.
-    pub const HEARTBEAT: Self = Self(1);
-    /// Replace records; another ttl takes `HEARTBEAT` too.
-    pub const UPDATE: Self = Self(2);
-    /// Take instances out of their service.
-    pub const DEREGISTER: Self = Self(4);
-    /// All of them.
-    pub const ALL: Self = Self(7);
-
-    const WORDS: [(&'static str, Self); 3] =
-        [("heartbeat", Self::HEARTBEAT), ("update", Self::UPDATE), ("deregister", Self::DEREGISTER)];
-
-    /// Those of the contract's number; bits that mean nothing are left out.
-    pub fn from_bits(bits: u8) -> Self {
-        Self(bits & Self::ALL.0)
-    }
-
-    /// The contract's number.
-    pub fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// These and those.
-    pub fn and(self, more: Self) -> Self {
-        Self(self.0 | more.0)
-    }
-
-    /// Whether all of those are in these.
-    pub fn allow(self, needed: Self) -> bool {
-        self.0 & needed.0 == needed.0
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The words for them.
-    pub fn words(self) -> impl Iterator<Item = &'static str> {
-        Self::WORDS.into_iter().filter(move |(_, one)| self.allow(*one)).map(|(word, _)| word)
-    }
-}
-
-/// `heartbeat,update`, or `none`.
-impl fmt::Display for Permissions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<_> = self.words().collect();
-        f.write_str(if words.is_empty() { "none" } else { "" })?;
-        f.write_str(&words.join(","))
-    }
-}
-
-/// Not the words for permissions.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected some of heartbeat, update, deregister, with commas between them")]
-pub struct PermissionsError;
-
-impl FromStr for Permissions {
-    type Err = PermissionsError;
-
-    fn from_str(text: &str) -> Result<Self, PermissionsError> {
-        let one = |word: &str| Self::WORDS.into_iter().find(|(known, _)| *known == word.trim()).map(|(_, one)| one);
-        text.split(',').try_fold(Self::NONE, |sum, word| Some(sum.and(one(word)?))).ok_or(PermissionsError)
-    }
-}
 
 /// What one account may do for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,27 +87,5 @@ impl Publisher {
         }
         let call = abi::acceptOwnerCall { key: crate::publish::key(name) };
         Ok(Outcome::Done(self.send(&call, Some(&name.service.namespace)).await?.0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn permissions_are_words_with_commas() {
-        for (text, permissions) in [
-            ("heartbeat", Permissions::HEARTBEAT),
-            ("update,heartbeat", Permissions::HEARTBEAT.and(Permissions::UPDATE)),
-            ("heartbeat, update, deregister", Permissions::ALL),
-        ] {
-            assert_eq!(text.parse(), Ok(permissions), "{text}");
-        }
-        assert_eq!(Permissions::ALL.to_string(), "heartbeat,update,deregister");
-        assert_eq!(Permissions::NONE.to_string(), "none");
-        for bad in ["", "all", "heartbeat,", "Update"] {
-            assert_eq!(bad.parse::<Permissions>(), Err(PermissionsError), "{bad:?}");
-        }
-        assert_eq!(Permissions::from_bits(0xff), Permissions::ALL);
     }
 }

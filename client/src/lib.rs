@@ -40,9 +40,9 @@ mod send;
 
 pub use chain::Chain;
 pub use discover::{DiscoverError, Gateway};
-pub use endorse::{Endorsements, Topic};
+pub use endorse::Endorsements;
 pub use error::ChainError;
-pub use grants::{Grant, Permissions};
+pub use grants::Grant;
 pub use keys::{Key, KeyError};
 pub use publish::Publisher;
 pub use redact::SecretUrl;

@@ -7,15 +7,9 @@ use alloy::{
     sol_types::Eip712Domain,
 };
 use bindings::{Event, IRegistryTypes, ServiceRegistry};
-use domain::{Address, B256, InstanceId, Lease, NamespaceId, ServiceKey, Status};
+use domain::{Address, B256, InstanceId, Lease, NamespaceId, Permissions, ServiceKey, Status};
 
-use crate::{
-    chain::Chain,
-    error::ChainError,
-    grants::{Grant, Permissions},
-    refusal,
-    service::Body,
-};
+use crate::{chain::Chain, error::ChainError, grants::Grant, refusal, service::Body};
 
 pub(crate) type Contract = ServiceRegistry::ServiceRegistryInstance<DynProvider>;
 
@@ -252,6 +246,6 @@ fn somebody(account: Address) -> Option<Address> {
 }
 
 fn grant(raw: IRegistryTypes::Grant) -> Option<Grant> {
-    let permissions = Permissions::from_bits(raw.permissions);
+    let permissions = Permissions::from_u8(raw.permissions).unwrap_or_default();
     raw.made.then(|| Grant { permissions, expires_at: raw.expiry.to() })
 }

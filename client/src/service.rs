@@ -179,9 +179,6 @@ pub enum InputError {
     /// Too long.
     #[error("the reason has {0} bytes; it may have {MAX_REASON}")]
     ReasonLength(usize),
-    /// Too short or too long.
-    #[error("the topic has {0} bytes; it must have 1 to {MAX_TOPIC}")]
-    TopicLength(usize),
     /// Of nothing, one endorses the hash of nothing.
     #[error("the digest is zero: of nothing, endorse {}", alloy::primitives::KECCAK256_EMPTY)]
     EmptyDigest,
@@ -212,8 +209,6 @@ pub const MAX_ENDPOINT: usize = 256;
 pub const MAX_METADATA: usize = 4096;
 /// The longest reason of an authority in bytes.
 pub const MAX_REASON: usize = 256;
-/// The longest topic of an endorsement in bytes.
-pub const MAX_TOPIC: usize = 31;
 /// The latest time that the contract can hold, in seconds.
 pub const MAX_TIME: u64 = (1 << 40) - 1;
 /// The shortest and the longest lease in seconds.

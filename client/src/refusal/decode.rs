@@ -6,10 +6,9 @@ use alloy::{
     sol_types::SolInterface,
 };
 use bindings::{Endorsements::EndorsementsErrors, ServiceRegistry::ServiceRegistryErrors};
-use domain::{Address, B256, InstanceId, Namespace, NamespaceId, Status, text};
+use domain::{Address, B256, InstanceId, Namespace, NamespaceId, Permissions, Status, Topic, text};
 
 use super::Refusal;
-use crate::{endorse::Topic, grants::Permissions};
 
 /// Reads the data of a revert. `known` gives the namespace its name back, of which the contract knows the hash alone.
 pub(crate) fn decode(data: &[u8], known: Option<&Namespace>) -> Refusal {
@@ -57,7 +56,7 @@ fn of_registry(error: ServiceRegistryErrors, known: Option<&Namespace>) -> Refus
             id: InstanceId(e.id),
             caller: e.caller,
             owner: e.owner,
-            permissions: Permissions::from_bits(e.permissions),
+            permissions: Permissions::from_u8(e.permissions & Permissions::ALL.bits()).unwrap_or_default(),
         },
         Raw::InstanceSuspended(e) => Refusal::InstanceSuspended { id: InstanceId(e.id) },
         Raw::InvalidTransition(e) => Refusal::InvalidTransition {

@@ -10,10 +10,9 @@ mod words;
 mod tests;
 
 use alloy::primitives::U256;
-use domain::{Address, B256, InstanceId, Status};
+use domain::{Address, B256, InstanceId, Permissions, Status};
 
 pub(crate) use self::decode::decode;
-use crate::grants::Permissions;
 
 /// A contract said no. Each error carries the contract's evidence. Times are seconds of chain time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! What others say of an instance.
 
-use client::{ChainError, InputError, Refusal, Topic};
-use domain::B256;
+use client::{ChainError, InputError, Refusal};
+use domain::{B256, Topic};
 
 use crate::world::{World, already, refused, sent};
 

@@ -1,6 +1,7 @@
 //! Operators with their permissions and expiry, and the transfer of an instance.
 
-use client::{Grant, Permissions, Refusal};
+use client::{Grant, Refusal};
+use domain::Permissions;
 
 use crate::world::{World, already, refused, registration, sent};
 
@@ -29,7 +30,7 @@ async fn an_operator_may_do_what_its_owner_lets_it_for_as_long() {
     sent(owner.set_operator(operator.account(), Some(id), update).await);
     assert_eq!(world.registry.instance_operator(id, operator.account()).await.expect("an answer"), Some(update));
     operator.update(&name, &body).await.expect("updated");
-    let both = Permissions::UPDATE.and(Permissions::HEARTBEAT);
+    let both = Permissions::UPDATE.with(Permissions::HEARTBEAT);
     assert!(!world.registry.is_permitted(id, operator.account(), both).await.expect("an answer"));
     let lacks = refused(operator.update(&name, &other_ttl).await);
     assert!(matches!(lacks, Refusal::NotPermitted { permissions, .. } if permissions == both), "{lacks}");

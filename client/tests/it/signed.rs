@@ -1,10 +1,10 @@
 //! What one signs, without ether, and another sends.
 
 use client::{
-    Body, ChainError, Envelope, EnvelopeError, Grant, InputError, Permissions, Refusal, Service,
+    Body, ChainError, Envelope, EnvelopeError, Grant, InputError, Refusal, Service,
     signed::{self, Message},
 };
-use domain::{Address, Status};
+use domain::{Address, Permissions, Status};
 
 use crate::world::{World, key, refused, registration, sent};
 
