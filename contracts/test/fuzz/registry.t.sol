@@ -17,7 +17,7 @@ contract RegistryFuzzTest is Base {
             bytes1 c = raw[i];
             bool ok = (c >= "a" && c <= "z") || (c >= "0" && c <= "9") || c == "." || c == "_" || c == "-";
             if (isVersion) ok = ok || (c >= "A" && c <= "Z") || c == "+";
-            if (!ok) return false;
+            if (!ok || (i == 0 && (c == "." || c == "_" || c == "-" || c == "+"))) return false;
         }
         return true;
     }
