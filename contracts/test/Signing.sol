@@ -30,8 +30,13 @@ abstract contract Signing is Base {
         );
     }
 
+    /// @dev What is signed for another chain or another contract.
+    function digestIn(uint256 chainId, address verifyingContract, bytes32 structHash) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(hex"1901", domainSeparator(chainId, verifyingContract), structHash));
+    }
+
     function digestOf(bytes32 structHash) internal view returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", domainSeparator(block.chainid, address(registry)), structHash));
+        return digestIn(block.chainid, address(registry), structHash);
     }
 
     /// @dev An array of bytes is the hash of the hashes of its items, one after the other.
