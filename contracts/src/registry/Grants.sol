@@ -11,7 +11,7 @@ import {Records} from "./Records.sol";
 abstract contract Grants is Layout {
     /// @inheritdoc IServiceRegistry
     function proposeOwner(bytes32 id, address account) external {
-        uint256 word = _loadListed(id);
+        uint256 word = _loadListed(id, _instances[id].lease);
         _checkOwner(id, word);
         uint24 epoch = _epochIn(word);
         _proposals[id][epoch] = Proposal(account, true);
@@ -21,7 +21,7 @@ abstract contract Grants is Layout {
     /// @inheritdoc IServiceRegistry
     function acceptOwner(InstanceKey calldata key) external {
         bytes32 id = Records.idOf(key);
-        uint24 epoch = _epochIn(_loadListed(id));
+        uint24 epoch = _epochIn(_loadListed(id, _instances[id].lease));
         address proposed = _proposals[id][epoch].account;
         if (proposed != msg.sender) revert NotProposed(id, msg.sender, proposed);
 
@@ -29,7 +29,8 @@ abstract contract Grants is Layout {
         Lease storage lease = _instances[id].lease;
         lease.owner = msg.sender;
         lease.epoch = epoch;
-        emit OwnerChanged(id, key.service, msg.sender, epoch, ++_rosters[key.service].sequence);
+        (, uint64 sequence) = _touch(key.service);
+        emit OwnerChanged(id, key.service, msg.sender, epoch, sequence);
     }
 
     /// @inheritdoc IServiceRegistry
@@ -42,7 +43,7 @@ abstract contract Grants is Layout {
     /// @inheritdoc IServiceRegistry
     function setInstanceOperator(bytes32 id, address operator, uint8 permissions, uint40 expiry) external {
         _checkGrant(permissions, expiry);
-        uint256 word = _loadListed(id);
+        uint256 word = _loadListed(id, _instances[id].lease);
         _checkOwner(id, word);
         uint24 epoch = _epochIn(word);
         _instanceOperators[id][epoch][operator] = Grant(expiry, permissions, true);

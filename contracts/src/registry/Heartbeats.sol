@@ -12,9 +12,10 @@ abstract contract Heartbeats is Grants {
 
     /// @inheritdoc IServiceRegistry
     function heartbeat(bytes32 id) external {
-        uint256 word = _loadListed(id);
+        Lease storage lease = _instances[id].lease;
+        uint256 word = _loadListed(id, lease);
         _checkPermitted(id, word, msg.sender, Permissions.HEARTBEAT);
-        _renew(_instances[id].lease, word, block.timestamp);
+        _renew(lease, word, block.timestamp);
         emit Heartbeat(id, uint40(block.timestamp));
     }
 

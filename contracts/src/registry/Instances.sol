@@ -25,15 +25,16 @@ abstract contract Instances is Namespaces, Grants {
     /// @inheritdoc IServiceRegistry
     function update(RecordUpdate calldata change) external {
         bytes32 id = Records.idOf(change.key);
-        uint256 word = _loadListed(id);
+        Instance storage instance = _instances[id];
+        uint256 word = _loadListed(id, instance.lease);
         _checkPermitted(id, word, msg.sender, _permissionsFor(change, word));
-        _update(id, word, change);
+        _update(id, instance, word, change);
     }
 
     /// @inheritdoc IServiceRegistry
     function deregister(InstanceKey calldata key) external {
         bytes32 id = Records.idOf(key);
-        uint256 word = _loadListed(id);
+        uint256 word = _loadListed(id, _instances[id].lease);
         _checkPermitted(id, word, msg.sender, Permissions.DEREGISTER);
         _deregister(id, word, key.service);
     }
@@ -44,7 +45,7 @@ abstract contract Instances is Namespaces, Grants {
         _checkNamespaceOwner(path.namespaceId);
         bytes32 service = EfficientHashLib.hash(path.namespaceId, path.nameHash);
         bytes32 id = Records.idOf(service, path.registrant, path.labelHash);
-        (uint24 epoch, uint64 sequence, uint64 count) = _setStatus(id, service, status);
+        (uint24 epoch, uint64 sequence, uint64 count) = _govern(id, service, status);
         emit StatusSet(id, service, msg.sender, status, epoch, sequence, count, reason);
     }
 
@@ -103,8 +104,7 @@ abstract contract Instances is Namespaces, Grants {
         return change.ttl == _ttlIn(word) ? Permissions.UPDATE : Permissions.UPDATE | Permissions.HEARTBEAT;
     }
 
-    function _update(bytes32 id, uint256 word, RecordUpdate calldata change) internal {
-        Instance storage instance = _instances[id];
+    function _update(bytes32 id, Instance storage instance, uint256 word, RecordUpdate calldata change) internal {
         bytes32 prevRecordHash = instance.recordHash;
         if (prevRecordHash != change.prevRecordHash) revert RecordChanged(id, prevRecordHash, change.prevRecordHash);
 
@@ -123,32 +123,31 @@ abstract contract Instances is Namespaces, Grants {
         emit Deregistered(id, service, epoch, sequence, count);
     }
 
-    /// @dev Only a revocation ends the epoch, and only of a listed instance it ends the registration.
-    function _setStatus(bytes32 id, bytes32 service, Status to)
+    /// @dev Only a revocation ends the epoch, and it takes out of its service an instance that is listed.
+    function _govern(bytes32 id, bytes32 service, Status to)
         private
         returns (uint24 epoch, uint64 sequence, uint64 count)
     {
         Lease storage lease = _instances[id].lease;
-        Roster storage roster = _rosters[service];
-        Status from = lease.status;
-        (epoch, count, sequence) = (lease.epoch, roster.count, roster.sequence + 1);
-        bool isListed = from == Status.Active || from == Status.Suspended;
+        uint256 word = _load(lease);
+        Status from = _statusIn(word);
         if (to == Status.Revoked && from != Status.None && from != Status.Revoked) {
-            lease.epoch = ++epoch;
-            if (isListed) roster.count = --count;
-        } else if (!isListed || from == to || (to != Status.Active && to != Status.Suspended)) {
+            epoch = _end(id, word, to);
+            if (_isListed(word)) (count, sequence) = _leave(service);
+            else (count, sequence) = _touch(service);
+        } else if (_isListed(word) && from != to && (to == Status.Active || to == Status.Suspended)) {
+            epoch = _epochIn(word);
+            _setStatus(lease, word, to, epoch);
+            (count, sequence) = _touch(service);
+        } else {
             revert InvalidTransition(id, from, to);
         }
-        lease.status = to;
-        roster.sequence = sequence;
     }
 
-    /// @dev Ends the registration and the epoch of an instance.
+    /// @dev Ends the epoch of an instance, and the registration if it is listed.
     function _end(bytes32 id, uint256 word, Status status) private returns (uint24 epoch) {
-        Lease storage lease = _instances[id].lease;
         epoch = _epochIn(word) + 1;
-        lease.status = status;
-        lease.epoch = epoch;
+        _setStatus(_instances[id].lease, word, status, epoch);
     }
 
     // -------------------------------------------------------------- updates

@@ -50,24 +50,34 @@ abstract contract Layout is IServiceRegistry {
 
     function _enter(bytes32 service) internal returns (uint64 count, uint64 sequence) {
         Roster storage roster = _rosters[service];
-        count = roster.count + 1;
-        sequence = roster.sequence + 1;
-        roster.count = count;
-        roster.sequence = sequence;
+        (count, sequence) = (roster.count + 1, roster.sequence + 1);
+        _write(roster, count, sequence);
     }
 
     function _leave(bytes32 service) internal returns (uint64 count, uint64 sequence) {
         Roster storage roster = _rosters[service];
-        count = roster.count - 1;
-        sequence = roster.sequence + 1;
-        roster.count = count;
+        (count, sequence) = (roster.count - 1, roster.sequence + 1);
+        _write(roster, count, sequence);
+    }
+
+    /// @dev A change of an instance that neither enters nor leaves.
+    function _touch(bytes32 service) internal returns (uint64 count, uint64 sequence) {
+        Roster storage roster = _rosters[service];
+        (count, sequence) = (roster.count, roster.sequence + 1);
         roster.sequence = sequence;
+    }
+
+    /// @dev The compiler would write the word once for each of its fields.
+    function _write(Roster storage roster, uint64 count, uint64 sequence) private {
+        assembly ("memory-safe") {
+            sstore(roster.slot, or(count, shl(64, sequence)))
+        }
     }
 
     // -------------------------------------------------------------- slot A
 
-    // The compiler reads a word again for each of its fields. These read slot A once and take it apart by the layout
-    // above: it is what keeps a heartbeat under its bar.
+    // The compiler reads and writes a word again for each of its fields. These do it once and take it apart by the
+    // layout above: it is what keeps a heartbeat under its bar.
     // forge-lint: disable-start(unsafe-typecast)
 
     function _load(Lease storage lease) internal view returns (uint256 word) {
@@ -76,11 +86,14 @@ abstract contract Layout is IServiceRegistry {
         }
     }
 
-    function _renew(Lease storage lease, uint256 word, uint256 time) internal {
-        word = (word & ~(uint256(type(uint40).max) << 160)) | (uint256(uint40(time)) << 160);
+    function _store(Lease storage lease, uint256 word) internal {
         assembly ("memory-safe") {
             sstore(lease.slot, word)
         }
+    }
+
+    function _renew(Lease storage lease, uint256 word, uint256 time) internal {
+        _store(lease, (word & ~(uint256(type(uint40).max) << 160)) | (uint256(uint40(time)) << 160));
     }
 
     function _ownerIn(uint256 word) internal pure returns (address) {
@@ -111,8 +124,13 @@ abstract contract Layout is IServiceRegistry {
 
     // forge-lint: disable-end(unsafe-typecast)
 
-    function _loadListed(bytes32 id) internal view returns (uint256 word) {
-        word = _load(_instances[id].lease);
+    /// @dev Writes slot A anew but for the owner, the last heartbeat and the ttl.
+    function _setStatus(Lease storage lease, uint256 word, Status status, uint24 epoch) internal {
+        _store(lease, (word & ((1 << 224) - 1)) | (uint256(status) << 224) | (uint256(epoch) << 232));
+    }
+
+    function _loadListed(bytes32 id, Lease storage lease) internal view returns (uint256 word) {
+        word = _load(lease);
         if (!_isListed(word)) revert NotListed(id, _statusIn(word));
     }
 

@@ -48,16 +48,17 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
     /// @inheritdoc IServiceRegistry
     function updateSigned(RecordUpdate calldata change, uint40 deadline, bytes calldata signature) external {
         bytes32 id = Records.idOf(change.key);
-        uint256 word = _loadListed(id);
+        Instance storage instance = _instances[id];
+        uint256 word = _loadListed(id, instance.lease);
         bytes32 structHash = _hashUpdate(id, change, _epochIn(word), deadline);
         _checkSigned(id, word, structHash, deadline, signature, _permissionsFor(change, word));
-        _update(id, word, change);
+        _update(id, instance, word, change);
     }
 
     /// @inheritdoc IServiceRegistry
     function deregisterSigned(InstanceKey calldata key, uint40 deadline, bytes calldata signature) external {
         bytes32 id = Records.idOf(key);
-        uint256 word = _loadListed(id);
+        uint256 word = _loadListed(id, _instances[id].lease);
         bytes32 structHash = EfficientHashLib.hash(uint256(_DEREGISTER_TYPEHASH), uint256(id), _epochIn(word), deadline);
         _checkSigned(id, word, structHash, deadline, signature, Permissions.DEREGISTER);
         _deregister(id, word, key.service);
