@@ -66,15 +66,17 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
 
     /// @inheritdoc IServiceRegistry
     function heartbeatSigned(SignedHeartbeat[] calldata items) external returns (uint256 renewed) {
-        _checkBatch(items.length);
-        uint40[] memory times = new uint40[](items.length);
-        bytes32[] memory ids = new bytes32[](items.length);
+        uint256 size = items.length;
+        _checkBatch(size);
+        uint40[] memory times = new uint40[](size);
+        bytes32[] memory ids = new bytes32[](size);
         bytes32 domainSeparator = _domainSeparator();
-        for (uint256 i = 0; i < items.length; ++i) {
+        for (uint256 i = 0; i < size; ++i) {
             SignedHeartbeat calldata item = items[i];
-            if (!_renewSigned(item, domainSeparator)) continue;
-            times[renewed] = item.time;
-            ids[renewed++] = item.id;
+            (bytes32 id, uint40 time) = (item.id, item.time);
+            if (!_renewSigned(id, time, item.deadline, item.signature, domainSeparator)) continue;
+            times[renewed] = time;
+            ids[renewed++] = id;
         }
         if (renewed == 0) return 0;
         _shorten(ids, renewed);
@@ -111,20 +113,21 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
         if (!isSignatureOf(_ownerIn(word), digest, signature)) revert InvalidSignature(id, _ownerIn(word), digest);
     }
 
-    function _renewSigned(SignedHeartbeat calldata item, bytes32 domainSeparator) private returns (bool) {
-        bytes32 id = item.id;
-        uint256 time = item.time;
+    function _renewSigned(bytes32 id, uint256 time, uint256 deadline, bytes calldata signature, bytes32 domainSeparator)
+        private
+        returns (bool)
+    {
         Lease storage lease = _instances[id].lease;
         uint256 word = _load(lease);
         if (!_isListed(word) || time <= _lastHeartbeatIn(word) || time > block.timestamp) return false;
-        if (block.timestamp > item.deadline) return false;
+        if (block.timestamp > deadline) return false;
 
         bytes32 structHash =
-            EfficientHashLib.hash(uint256(_HEARTBEAT_TYPEHASH), uint256(id), _epochIn(word), time, item.deadline);
+            EfficientHashLib.hash(uint256(_HEARTBEAT_TYPEHASH), uint256(id), _epochIn(word), time, deadline);
         bytes32 digest = _digestOf(domainSeparator, structHash);
         if (
-            !_isKeySigned(id, word, digest, item.signature, Permissions.HEARTBEAT)
-                && !_isContractSigned(_ownerIn(word), digest, item.signature)
+            !_isKeySigned(id, word, digest, signature, Permissions.HEARTBEAT)
+                && !_isContractSigned(_ownerIn(word), digest, signature)
         ) return false;
         _renew(lease, word, time);
         return true;

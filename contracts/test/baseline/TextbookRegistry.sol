@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title TextbookRegistry
+/// @notice The service registry that articles print, in its later version that checks the owner: what the figures of
+/// `cargo run -p bench -- gas` are compared with. Nobody should use it. Its faults are meant to be in it:
+///
+/// - the id is made by `encodePacked`, so ("pay", "ments1") and ("payments", "1") have the same;
+/// - the name belongs to nobody: each account gets another id for it;
+/// - to register again pushes the id a second time;
+/// - nothing is limited in size, and a ttl may be so long that its end overflows;
+/// - `isActive` stays true long after the ttl;
+/// - the events tell neither endpoints nor metadata nor ttl, so that the state cannot be rebuilt from the logs;
+/// - a lookup by name asks for the caller's own.
+///
+/// Left out is `cleanupExpiredServices`, which loops over a mapping and so does not compile.
+contract TextbookRegistry {
+    struct Service {
+        bytes32 id;
+        string name;
+        string version;
+        string[] endpoints;
+        string metadata;
+        address owner;
+        uint256 registeredAt;
+        uint256 lastHeartbeat;
+        uint256 ttl;
+        bool isActive;
+    }
+
+    mapping(bytes32 id => Service) public services;
+    mapping(string name => bytes32[]) public servicesByName;
+    mapping(address owner => bytes32[]) public servicesByOwner;
+
+    event ServiceRegistered(bytes32 indexed id, string name, address indexed owner);
+    event ServiceUpdated(bytes32 indexed id);
+    event ServiceDeregistered(bytes32 indexed id);
+    event HeartbeatReceived(bytes32 indexed id, uint256 time);
+
+    modifier onlyOwner(bytes32 id) {
+        require(services[id].owner == msg.sender, "Not the owner");
+        _;
+    }
+
+    function registerService(
+        string memory name,
+        string memory version,
+        string[] memory endpoints,
+        string memory metadata,
+        uint256 ttl
+    ) external returns (bytes32 id) {
+        id = keccak256(abi.encodePacked(name, version, msg.sender));
+        Service storage service = services[id];
+        service.id = id;
+        service.name = name;
+        service.version = version;
+        service.endpoints = endpoints;
+        service.metadata = metadata;
+        service.owner = msg.sender;
+        service.registeredAt = block.timestamp;
+        service.lastHeartbeat = block.timestamp;
+        service.ttl = ttl;
+        service.isActive = true;
+        servicesByName[name].push(id);
+        servicesByOwner[msg.sender].push(id);
+        emit ServiceRegistered(id, name, msg.sender);
+    }
+
+    function updateService(bytes32 id, string[] memory endpoints, string memory metadata) external onlyOwner(id) {
+        services[id].endpoints = endpoints;
+        services[id].metadata = metadata;
+        services[id].lastHeartbeat = block.timestamp;
+        emit ServiceUpdated(id);
+    }
+
+    function heartbeat(bytes32 id) external onlyOwner(id) {
+        require(services[id].isActive, "Service not active");
+        services[id].lastHeartbeat = block.timestamp;
+        emit HeartbeatReceived(id, block.timestamp);
+    }
+
+    function deregisterService(bytes32 id) external onlyOwner(id) {
+        services[id].isActive = false;
+        emit ServiceDeregistered(id);
+    }
+
+    function getServicesByName(string memory name) external view returns (bytes32[] memory) {
+        return servicesByName[name];
+    }
+
+    function isServiceActive(string memory name, string memory version) external view returns (bool) {
+        return services[keccak256(abi.encodePacked(name, version, msg.sender))].isActive;
+    }
+}
