@@ -66,6 +66,11 @@ contract EpochsTest is Signing {
         vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NotPermitted.selector, id, bob, owner, 1));
         vm.prank(bob);
         registry.heartbeat(id);
+        bytes32[] memory ids = new bytes32[](1);
+        ids[0] = id;
+        vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NothingRenewed.selector, 1));
+        vm.prank(bob);
+        registry.heartbeatBatch(ids);
         bytes32 digest = digestOf(deregisterHash(id, 1, deadline));
         vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.InvalidSignature.selector, id, owner, digest));
         registry.deregisterSigned(key, deadline, deregisterSignature);
@@ -73,12 +78,12 @@ contract EpochsTest is Signing {
         digest = digestOf(updateHash(id, change, 1, deadline));
         vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.InvalidSignature.selector, id, owner, digest));
         registry.updateSigned(change, deadline, updateSignature);
-        // The heartbeats that alice and bob signed: of the first epoch, be the time right.
-        for (uint256 i = 0; i < heartbeats.length; ++i) {
-            heartbeats[i].time = uint40(vm.getBlockTimestamp());
-            digest = digestOf(heartbeatHash(id, 0, heartbeats[i].time, deadline));
-            heartbeats[i].signature = sign(i == 0 ? "alice" : "bob", digest);
-        }
+        // Heartbeats that alice and bob sign now, for the first epoch.
+        delete heartbeats;
+        uint40 time = uint40(vm.getBlockTimestamp());
+        digest = digestOf(heartbeatHash(id, 0, time, deadline));
+        heartbeats.push(IRegistryTypes.SignedHeartbeat(id, time, deadline, sign("alice", digest)));
+        heartbeats.push(IRegistryTypes.SignedHeartbeat(id, time, deadline, sign("bob", digest)));
         assertEq(registry.heartbeatSigned(heartbeats), 0);
         // The proposal.
         assertEq(registry.proposedOwnerOf(id), address(0));

@@ -199,6 +199,20 @@ contract ContractSignaturesTest is Signing {
         assertEq(registry.leaseOf(items[10].id).lastHeartbeat, NOW);
     }
 
+    /// @dev To hand the signature on costs more than the bound, before the contract is asked.
+    function test_Heartbeat_WhenTheSignatureIsHuge() external {
+        IRegistryTypes.SignedHeartbeat[] memory items = new IRegistryTypes.SignedHeartbeat[](2);
+        items[0] = heartbeatOf(registerBy(address(new AnsweringWallet(abi.encode(bytes4(0x1626ba7e))))));
+        items[1] = heartbeatOf(registerPayments("replica-1"));
+        items[0].signature = new bytes(400_000);
+        vm.warp(NOW);
+        assertEq(registry.heartbeatSigned(items), 1);
+        assertEq(registry.leaseOf(items[0].id).lastHeartbeat, START);
+        items[0].signature = new bytes(1000);
+        assertEq(registry.heartbeatSigned(items), 1);
+        assertEq(registry.leaseOf(items[0].id).lastHeartbeat, NOW);
+    }
+
     /// @dev An operator of a contract's instances signs with its key, and the contract is not asked.
     function test_Heartbeat_WhenAnOperatorOfTheContractSigns() external {
         address wallet = address(new BurningWallet());
