@@ -6,10 +6,10 @@ use alloy::{
     primitives::{Address, B256, Bytes, address, keccak256},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::{Block, TransactionRequest},
-    sol_types::SolCall,
+    sol_types::{SolCall, SolValue},
 };
 use anyhow::{Context, Result, ensure};
-use bindings::ServiceRegistry;
+use bindings::{Endorsements, ServiceRegistry};
 use domain::BlockRef;
 use serde_json::{Value, json};
 
@@ -47,6 +47,15 @@ impl Chain {
         self.registry
     }
 
+    /// Where the registry's endorsements are, once they are deployed.
+    pub fn endorsements(&self) -> Address {
+        CREATE2_DEPLOYER.create2_from_code(B256::ZERO, self.endorsements_code())
+    }
+
+    fn endorsements_code(&self) -> Vec<u8> {
+        [Endorsements::BYTECODE.as_ref(), &self.registry.abi_encode()].concat()
+    }
+
     /// The provider, for views and for what this type has no word for.
     pub fn provider(&self) -> &DynProvider {
         &self.provider
@@ -59,7 +68,22 @@ impl Chain {
 
     /// Deploys the registry from the first account and mines the block.
     pub async fn deploy(&self) -> Result<()> {
-        let input = [B256::ZERO.as_slice(), &ServiceRegistry::BYTECODE].concat();
+        self.create2(&ServiceRegistry::BYTECODE).await?;
+        let code = self.provider.get_code_at(self.registry).await?;
+        ensure!(keccak256(&code) == keccak256(&ServiceRegistry::DEPLOYED_BYTECODE), "the registry's code is not ours");
+        Ok(())
+    }
+
+    /// Deploys the endorsements of the registry from the first account and mines the block.
+    pub async fn deploy_endorsements(&self) -> Result<()> {
+        self.create2(&self.endorsements_code()).await?;
+        let endorsements = Endorsements::new(self.endorsements(), self.provider.clone());
+        ensure!(endorsements.registry().call().await? == self.registry, "the endorsements are not of our registry");
+        Ok(())
+    }
+
+    async fn create2(&self, code: &[u8]) -> Result<()> {
+        let input = [B256::ZERO.as_slice(), code].concat();
         let tx = TransactionRequest::default()
             .with_from(ACCOUNTS[0])
             .with_to(CREATE2_DEPLOYER)
@@ -67,15 +91,20 @@ impl Chain {
             .with_input(Bytes::from(input));
         let hash = self.queue(tx).await?;
         self.mine_after(1).await?;
-        self.succeeded(hash).await?;
-        let code = self.provider.get_code_at(self.registry).await?;
-        ensure!(keccak256(&code) == keccak256(&ServiceRegistry::DEPLOYED_BYTECODE), "the registry's code is not ours");
-        Ok(())
+        self.succeeded(hash).await
     }
 
     /// Sends one call to the registry, mines it into a block one second after the last, and checks that it succeeded.
     pub async fn send(&self, from: Address, call: &impl SolCall) -> Result<B256> {
         let hash = self.queue(self.transaction(from, call)).await?;
+        self.mine_after(1).await?;
+        self.succeeded(hash).await?;
+        Ok(hash)
+    }
+
+    /// As [`Chain::send`], to the endorsements.
+    pub async fn endorse(&self, from: Address, call: &impl SolCall) -> Result<B256> {
+        let hash = self.queue(self.transaction(from, call).with_to(self.endorsements())).await?;
         self.mine_after(1).await?;
         self.succeeded(hash).await?;
         Ok(hash)

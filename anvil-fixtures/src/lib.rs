@@ -10,11 +10,13 @@
 //! - [`chain`]: an Anvil with the registry on it: send, mine, move time, reorg
 //! - [`scenario`]: the scenarios and their states
 //! - [`expected`]: what the contract itself says after a scenario
+//! - [`governance`]: the scenario with every event, and the calls in it
 //! - [`demo`]: the services of three companies that `rollcall up` shows
 
 pub mod chain;
 pub mod demo;
 pub mod expected;
+pub mod governance;
 pub mod scenario;
 
 mod hostile;

@@ -15,7 +15,7 @@ use domain::{InstanceId, Namespace, NamespaceId, ServiceKey};
 use crate::{
     chain::{ACCOUNTS, Chain},
     expected::Expected,
-    hostile,
+    governance, hostile,
 };
 
 /// A chain's history that tests agree on.
@@ -29,11 +29,13 @@ pub enum Scenario {
     Reorg,
     /// Instances whose endpoints and metadata are whatever a stranger may write into them.
     Hostile,
+    /// Every event of both contracts: namespaces, operators, transfers, statuses, reaping, endorsements.
+    Governance,
 }
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Self; 4] = [Self::OneService, Self::Fleet, Self::Reorg, Self::Hostile];
+    pub const ALL: [Self; 5] = [Self::OneService, Self::Fleet, Self::Reorg, Self::Hostile, Self::Governance];
 
     /// Its name: the stem of its files.
     pub fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Scenario {
             Self::Fleet => "fleet",
             Self::Reorg => "reorg",
             Self::Hostile => "hostile",
+            Self::Governance => "governance",
         }
     }
 
@@ -52,6 +55,7 @@ impl Scenario {
             Self::Fleet => include_bytes!("../states/fleet.gz"),
             Self::Reorg => include_bytes!("../states/reorg.gz"),
             Self::Hostile => include_bytes!("../states/hostile.gz"),
+            Self::Governance => include_bytes!("../states/governance.gz"),
         }
     }
 
@@ -62,6 +66,7 @@ impl Scenario {
             Self::Fleet => include_str!("../states/fleet.json"),
             Self::Reorg => include_str!("../states/reorg.json"),
             Self::Hostile => include_str!("../states/hostile.json"),
+            Self::Governance => include_str!("../states/governance.json"),
         })?)
     }
 
@@ -74,7 +79,13 @@ impl Scenario {
             Self::Fleet => fleet(chain).await,
             Self::Reorg => reorg(chain).await,
             Self::Hostile => all_hostile(chain).await,
+            Self::Governance => governance::play(chain).await,
         }
+    }
+
+    /// Whether the endorsements are deployed in it.
+    pub fn has_endorsements(self) -> bool {
+        self == Self::Governance
     }
 }
 
@@ -160,7 +171,7 @@ async fn all_hostile(chain: &Chain) -> Result<Vec<InstanceId>> {
     Ok(ids)
 }
 
-async fn claim(chain: &Chain, owner: Address, label: &str) -> Result<NamespaceId> {
+pub(crate) async fn claim(chain: &Chain, owner: Address, label: &str) -> Result<NamespaceId> {
     chain.send(owner, &claimNamespaceCall { label: label.into() }).await?;
     Ok(Namespace::Label(label.into()).id())
 }

@@ -13,7 +13,10 @@ use crate::{BlockInfo, Mode};
 #[serde(deny_unknown_fields)]
 pub struct DiscoveryQuery {
     /// `namespace/name`.
-    #[schema(example = "acme/payments", pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9._-]{1,63})/[a-z0-9._-]{1,63}$")]
+    #[schema(
+        example = "acme/payments",
+        pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})/[a-z0-9][a-z0-9._-]{0,62}$"
+    )]
     pub service_name: String,
     /// What the instances must claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]

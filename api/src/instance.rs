@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{BlockInfo, Mode};
+use crate::{BlockInfo, Endorsement, Mode, Operator};
 
 /// One registration of a service. All is the chain's word and can be proved, but what `endpoints` and `metadata` say is
 /// only what the owner claims.
@@ -38,6 +38,10 @@ pub struct Instance {
     pub version: String,
     /// Listed or not, and why.
     pub status: Status,
+    /// Why the authority set the status, if it did since the last registration. Written by the authority: what is no
+    /// text in it is replaced, and characters that control a terminal or the direction of text are escaped.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Status active, and `now <= expires_at`.
     pub live: bool,
     /// How long one heartbeat lasts, in seconds.
@@ -115,7 +119,7 @@ impl Endpoint {
 }
 
 /// No control character, and none that is invisible or turns the text around it.
-fn is_harmless(c: char) -> bool {
+pub(crate) fn is_harmless(c: char) -> bool {
     !c.is_control()
         && !matches!(
             c,
@@ -237,6 +241,24 @@ pub struct InstanceAnswer {
     pub mode: Mode,
     /// The instance, in whatever status.
     pub instance: Instance,
+    /// Who may accept to be its next owner.
+    #[serde(default, with = "crate::account::option")]
+    #[schema(value_type = Option<String>, pattern = "^0x[0-9a-fA-F]{40}$")]
+    pub proposed_owner: Option<Address>,
+    /// Who may act for its owner: the newest 100, those for this instance alone first. A grant that was withdrawn is not
+    /// here, one whose `expires_at` has passed is.
+    #[serde(default)]
+    pub operators: Vec<Operator>,
+    /// How many operators there are.
+    #[serde(default)]
+    pub operators_total: u64,
+    /// What others say of it in its present epoch: the newest 100. An endorsement that was withdrawn is not here, one
+    /// whose `expires_at` has passed is.
+    #[serde(default)]
+    pub endorsements: Vec<Endorsement>,
+    /// How many endorsements there are.
+    #[serde(default)]
+    pub endorsements_total: u64,
 }
 
 #[cfg(test)]

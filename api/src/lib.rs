@@ -11,6 +11,7 @@
 //! - [`block`]: the block and the mode that an answer is true at
 //! - [`instance`]: instances, their endpoints and metadata
 //! - [`metadata`]: which bytes are metadata, and how to serve those that are not
+//! - [`governance`]: namespaces, operators, endorsements
 //! - [`services`]: the list of services
 //! - [`discovery`]: the open discovery API
 //! - [`health`]: how the gateway and its index feel
@@ -19,6 +20,7 @@
 
 pub mod block;
 pub mod discovery;
+pub mod governance;
 pub mod health;
 pub mod instance;
 pub mod metadata;
@@ -30,6 +32,7 @@ mod account;
 
 pub use block::{BlockInfo, Mode};
 pub use discovery::{Constraints, DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery};
+pub use governance::{Endorsement, NamespaceAnswer, Operator, Permission, Registrar, Scope};
 pub use health::{DiscoveryHealth, HealthMetrics, HealthStatus, Probe};
 pub use instance::{Endpoint, Health, Instance, InstanceAnswer, InstancesAnswer, Status};
 pub use metadata::Metadata;

@@ -2,139 +2,33 @@ use alloy::{
     primitives::{LogData, U256, Uint},
     sol_types::SolEvent,
 };
-use domain::{Address, B256, Bytes, InstanceId, Namespace, NamespaceId, Record, ServiceKey};
-use proptest::{array::uniform32, collection::vec, prelude::*};
+use domain::{Address, B256, Bytes, InstanceId, Namespace, Record, Topic};
+use proptest::{collection::vec, prelude::*};
 
-use crate::{DecodeError, Event, IRegistryTypes, ServiceRegistry as abi, decode};
+use crate::{DecodeError, Endorsements, Event, ServiceRegistry as abi, decode, decode_endorsement};
+use events::{event, log_of, word};
 
-fn log_of(event: &Event) -> LogData {
-    match event.clone() {
-        Event::NamespaceClaimed { namespace, owner, label } => {
-            abi::NamespaceClaimed { namespaceId: namespace.0, owner, label }.encode_log_data()
-        }
-        Event::Registered { id, service, record, ttl, time, epoch, sequence, count, prev_record_hash } => {
-            abi::Registered {
-                id: id.0,
-                service: service.0,
-                owner: record.registrant,
-                registration: IRegistryTypes::Registration {
-                    namespaceId: record.namespace.0,
-                    name: record.name,
-                    label: record.label,
-                    version: record.version,
-                    endpoints: record.endpoints,
-                    metadata: record.metadata,
-                    ttl: Uint::from(ttl),
-                },
-                time: Uint::from(time),
-                epoch: Uint::from(epoch),
-                sequence,
-                count,
-                prevRecordHash: prev_record_hash,
-            }
-            .encode_log_data()
-        }
-        Event::Updated { id, service, version, endpoints, metadata, ttl, sequence, prev_record_hash } => abi::Updated {
-            id: id.0,
-            service: service.0,
-            version,
-            endpoints,
-            metadata,
-            ttl: Uint::from(ttl),
-            sequence,
-            prevRecordHash: prev_record_hash,
-        }
-        .encode_log_data(),
-        Event::Deregistered { id, service, epoch, sequence, count } => {
-            abi::Deregistered { id: id.0, service: service.0, epoch: Uint::from(epoch), sequence, count }
-                .encode_log_data()
-        }
-        Event::Heartbeat { id, time } => abi::Heartbeat { id: id.0, time: Uint::from(time) }.encode_log_data(),
-        Event::HeartbeatBatch { time, ids } => {
-            abi::HeartbeatBatch { time: Uint::from(time), ids: ids.into_iter().map(|id| id.0).collect() }
-                .encode_log_data()
-        }
+mod events;
+
+/// By the decoder of the contract that has the event.
+fn decoded(event: &Event, log: &LogData) -> Result<Event, DecodeError> {
+    match event {
+        Event::Endorsed { .. } | Event::Withdrawn { .. } => decode_endorsement(log.topics(), &log.data),
+        _ => decode(log.topics(), &log.data),
     }
-}
-
-fn word() -> impl Strategy<Value = B256> {
-    uniform32(any::<u8>()).prop_map(B256::from)
-}
-
-fn name() -> impl Strategy<Value = String> {
-    "[a-z0-9._-]{1,63}"
-}
-
-fn bytes(max: usize) -> impl Strategy<Value = Bytes> {
-    vec(any::<u8>(), 0..max).prop_map(Bytes::from)
-}
-
-fn record() -> impl Strategy<Value = Record> {
-    (word(), name(), name(), word(), "[a-zA-Z0-9._+-]{1,63}", vec(bytes(256), 1..16), bytes(4_096)).prop_map(
-        |(namespace, name, label, registrant, version, endpoints, metadata)| Record {
-            namespace: NamespaceId(namespace),
-            name,
-            label,
-            registrant: Address::from_word(registrant),
-            version,
-            endpoints,
-            metadata,
-        },
-    )
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let u24 = || 0u32..1 << 24;
-    let u40 = || 0u64..1 << 40;
-    prop_oneof![
-        (name(), word()).prop_map(|(label, owner)| Event::NamespaceClaimed {
-            namespace: Namespace::Label(label.clone()).id(),
-            owner: Address::from_word(owner),
-            label,
-        }),
-        (record(), u24(), u40(), u24(), any::<u64>(), any::<u64>(), word()).prop_map(
-            |(record, ttl, time, epoch, sequence, count, prev_record_hash)| Event::Registered {
-                id: record.id(),
-                service: record.service(),
-                record,
-                ttl,
-                time,
-                epoch,
-                sequence,
-                count,
-                prev_record_hash,
-            }
-        ),
-        (word(), word(), record(), u24(), any::<u64>(), word()).prop_map(
-            |(id, service, record, ttl, sequence, prev_record_hash)| Event::Updated {
-                id: InstanceId(id),
-                service: ServiceKey(service),
-                version: record.version,
-                endpoints: record.endpoints,
-                metadata: record.metadata,
-                ttl,
-                sequence,
-                prev_record_hash,
-            }
-        ),
-        (word(), word(), u24(), any::<u64>(), any::<u64>()).prop_map(|(id, service, epoch, sequence, count)| {
-            Event::Deregistered { id: InstanceId(id), service: ServiceKey(service), epoch, sequence, count }
-        }),
-        (word(), u40()).prop_map(|(id, time)| Event::Heartbeat { id: InstanceId(id), time }),
-        (u40(), vec(word().prop_map(InstanceId), 0..500)).prop_map(|(time, ids)| Event::HeartbeatBatch { time, ids }),
-    ]
 }
 
 proptest! {
     #[test]
     fn what_the_contract_encodes_comes_back(event in event()) {
         let log = log_of(&event);
-        prop_assert_eq!(decode(log.topics(), &log.data), Ok(event));
+        prop_assert_eq!(decoded(&event, &log), Ok(event));
     }
 
     #[test]
     fn arbitrary_logs_are_refused_without_a_panic(topics in vec(word(), 0..6), data in vec(any::<u8>(), 0..600)) {
         prop_assert!(decode(&topics, &data).is_err());
+        prop_assert!(decode_endorsement(&topics, &data).is_err());
     }
 
     #[test]
@@ -152,6 +46,7 @@ proptest! {
         let mut words = log.topics().to_vec();
         words.resize(topics, B256::ZERO);
         let _ = decode(&words, &data);
+        let _ = decode_endorsement(&words, &data);
     }
 }
 
@@ -225,21 +120,81 @@ fn hostile_bytes_in_endpoints_and_metadata_are_kept_as_they_are() {
     assert_eq!(decode(log.topics(), &log.data), Ok(event));
 }
 
-#[test]
-fn every_event_of_the_abi_is_known() {
-    assert_eq!(abi::ServiceRegistryEvents::SELECTORS.len(), 6, "a new event needs a case in `decode`");
+/// A log of `StatusSet` with this status and a reason of so many bytes.
+fn status_set(status: u8, reason: usize) -> LogData {
+    let event = abi::StatusSet {
+        id: B256::ZERO,
+        service: B256::ZERO,
+        authority: Address::ZERO,
+        status,
+        epoch: Uint::from(1),
+        sequence: 2,
+        count: 3,
+        reason: vec![0xff; reason].into(),
+    };
+    event.encode_log_data()
 }
 
 #[test]
-fn every_kind_is_the_name_in_the_abi() {
-    for (signature, kind) in [
-        (abi::NamespaceClaimed::SIGNATURE, "NamespaceClaimed"),
-        (abi::Registered::SIGNATURE, "Registered"),
-        (abi::Updated::SIGNATURE, "Updated"),
-        (abi::Deregistered::SIGNATURE, "Deregistered"),
-        (abi::Heartbeat::SIGNATURE, "Heartbeat"),
-        (abi::HeartbeatBatch::SIGNATURE, "HeartbeatBatch"),
+fn values_that_the_contract_would_have_refused_are_errors() {
+    let refused = |log: &LogData| matches!(decode(log.topics(), &log.data), Err(DecodeError::Value { .. }));
+    for status in 0..=255 {
+        let log = status_set(status, 256);
+        match status {
+            1 | 2 | 4 => assert!(decode(log.topics(), &log.data).is_ok(), "{status}"),
+            _ => assert!(decode(log.topics(), &log.data).is_err(), "{status}"),
+        }
+    }
+    assert!(refused(&status_set(3, 0)) && refused(&status_set(1, 257)));
+    for (times, ids) in [(1, 0), (0, 1), (3, 2)] {
+        let batch = abi::SignedHeartbeatBatch { times: vec![Uint::from(7); times], ids: vec![B256::ZERO; ids] };
+        assert!(refused(&batch.encode_log_data()), "{times} times, {ids} ids");
+    }
+    let expiry = Uint::from(7);
+    let operator =
+        abi::OperatorSet { owner: Address::ZERO, operator: Address::ZERO, permissions: 8, expiry }.encode_log_data();
+    assert!(refused(&operator));
+    let empty = Endorsements::Endorsed {
+        id: B256::ZERO,
+        endorser: Address::ZERO,
+        topic: B256::ZERO,
+        epoch: Uint::ZERO,
+        expiry,
+        digest: B256::ZERO,
+    };
+    let log = empty.encode_log_data();
+    assert!(matches!(decode_endorsement(log.topics(), &log.data), Err(DecodeError::Value { .. })));
+}
+
+#[test]
+fn the_log_of_one_contract_is_none_of_the_other() {
+    let beat = log_of(&Event::Heartbeat { id: InstanceId(B256::ZERO), time: 7 });
+    assert!(matches!(decode_endorsement(beat.topics(), &beat.data), Err(DecodeError::UnknownEvent(_))));
+    let (id, topic) = (InstanceId(B256::ZERO), Topic(B256::ZERO));
+    let withdrawn = log_of(&Event::Withdrawn { id, endorser: Address::ZERO, topic, epoch: 0 });
+    assert!(matches!(decode(withdrawn.topics(), &withdrawn.data), Err(DecodeError::UnknownEvent(_))));
+}
+
+#[test]
+fn every_event_of_the_abis_is_known() {
+    // A log with nothing but the event's topic is malformed, but not unknown.
+    for (selectors, decode) in [
+        (abi::ServiceRegistryEvents::SELECTORS, decode as fn(&[B256], &[u8]) -> Result<Event, DecodeError>),
+        (Endorsements::EndorsementsEvents::SELECTORS, decode_endorsement),
     ] {
-        assert_eq!(signature.split('(').next(), Some(kind));
+        for selector in selectors {
+            let error = decode(&[B256::from(*selector)], &[]).expect_err("malformed");
+            assert!(matches!(error, DecodeError::Malformed { .. }), "{error}: a new event needs a case in `decode`");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_kind_is_the_name_in_the_abi(event in event()) {
+        let selector = log_of(&event).topics()[0].0;
+        let name = abi::ServiceRegistryEvents::name_by_selector(selector)
+            .or_else(|| Endorsements::EndorsementsEvents::name_by_selector(selector));
+        prop_assert_eq!(name, Some(event.kind()));
     }
 }

@@ -75,6 +75,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::services::list))
         .routes(routes!(routes::instances::list))
         .routes(routes!(routes::instance::get))
+        .routes(routes!(routes::namespace::get))
         .routes(routes!(routes::discovery::discover))
         .routes(routes!(routes::health::health))
         .routes(routes!(routes::probes::livez))

@@ -44,6 +44,7 @@ pub(crate) enum Kind {
     UnknownRoute,
     UnknownService,
     UnknownInstance,
+    UnknownNamespace,
     MethodNotAllowed,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -54,7 +55,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -62,6 +63,7 @@ impl Kind {
         Self::UnknownRoute,
         Self::UnknownService,
         Self::UnknownInstance,
+        Self::UnknownNamespace,
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
@@ -80,6 +82,7 @@ impl Kind {
             Self::UnknownRoute => ("unknown-route", "There is no such resource", StatusCode::NOT_FOUND),
             Self::UnknownService => ("unknown-service", "Nobody ever registered this service", StatusCode::NOT_FOUND),
             Self::UnknownInstance => ("unknown-instance", "Nobody registered this instance", StatusCode::NOT_FOUND),
+            Self::UnknownNamespace => ("unknown-namespace", "Nobody claimed this namespace", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", "The resource does not have this method", StatusCode::METHOD_NOT_ALLOWED)
             }

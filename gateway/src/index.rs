@@ -6,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use api::{Endpoint, Metadata, timestamp};
+use api::{Endpoint, Metadata, governance::plain_text, timestamp};
 use domain::{Address, InstanceId, Lease, Namespace, NamespaceId, ServiceKey};
 use semver::Version;
 use store::{
-    query::{Delta, Snapshot},
+    query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator, Snapshot},
     rows::{InstanceRow, NamespaceRow, ServiceRow},
 };
 
@@ -22,6 +22,20 @@ pub(crate) struct Index {
     /// Services by the namespace and the name that people write, in the order of `GET /v1/services`.
     names: BTreeMap<(Arc<str>, Arc<str>), ServiceKey>,
     instances: HashMap<InstanceId, Arc<Instance>>,
+    /// What is said of instances, if anything is. Of an epoch that may have ended.
+    said_of_instances: HashMap<InstanceId, InstanceGrants>,
+    /// What is said of namespaces, if anything is. Of an epoch that may have ended.
+    said_of_namespaces: HashMap<NamespaceId, NamespaceGrants>,
+    /// Who may act for all instances of an owner.
+    operators: HashMap<Address, List<Operator>>,
+}
+
+/// A namespace: who governs it.
+#[derive(Debug)]
+pub(crate) struct Governed {
+    pub(crate) owner: Address,
+    pub(crate) open: bool,
+    pub(crate) epoch: u32,
 }
 
 /// A service and its roster.
@@ -61,6 +75,7 @@ impl Instance {
             owner: lease.owner,
             version: row.version,
             status: lease.status.into(),
+            reason: row.reason.as_ref().map(|reason| plain_text(reason)),
             live: false,
             ttl_s: lease.ttl,
             last_heartbeat: timestamp::from_seconds(lease.last_heartbeat),
@@ -111,11 +126,38 @@ impl Index {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
         let mut index = Self::default();
         index.put(snapshot.namespaces, snapshot.services, snapshot.instances);
+        index.put_grants(snapshot.grants);
         index
     }
 
     pub(crate) fn apply(&mut self, delta: Delta) {
         self.put(delta.namespaces, delta.services, delta.instances);
+        self.put_grants(delta.grants);
+    }
+
+    /// Who has nothing said of it any more takes no memory.
+    fn put_grants(&mut self, grants: Grants) {
+        for said in grants.instances {
+            if said.proposed_owner.is_none() && said.operators.total + said.endorsements.total == 0 {
+                self.said_of_instances.remove(&said.id);
+            } else {
+                self.said_of_instances.insert(said.id, said);
+            }
+        }
+        for said in grants.namespaces {
+            if said.proposed_owner.is_none() && said.registrars.total == 0 {
+                self.said_of_namespaces.remove(&said.id);
+            } else {
+                self.said_of_namespaces.insert(said.id, said);
+            }
+        }
+        for said in grants.owners {
+            if said.operators.total == 0 {
+                self.operators.remove(&said.owner);
+            } else {
+                self.operators.insert(said.owner, said.operators);
+            }
+        }
     }
 
     fn put(&mut self, namespaces: Vec<NamespaceRow>, services: Vec<ServiceRow>, instances: Vec<InstanceRow>) {
@@ -145,8 +187,9 @@ impl Index {
             service.count = row.count;
             return;
         }
-        let namespace: Arc<str> = match (self.namespaces.get(&row.namespace), row.namespace.account()) {
-            (Some(claimed), _) => claimed.label.as_str().into(),
+        let label = self.namespaces.get(&row.namespace).and_then(|known| known.label.as_deref());
+        let namespace: Arc<str> = match (label, row.namespace.account()) {
+            (Some(label), _) => label.into(),
             (None, Some(account)) => Namespace::Account(account).to_string().into(),
             (None, None) => row.namespace.to_string().into(),
         };
@@ -174,6 +217,29 @@ impl Index {
     /// The services after a namespace and name, in order.
     pub(crate) fn services_after(&self, after: Bound<(Arc<str>, Arc<str>)>) -> impl Iterator<Item = &Service> {
         self.names.range((after, Bound::Unbounded)).filter_map(|(_, key)| self.services.get(key))
+    }
+
+    /// What is said of an instance in its present epoch.
+    pub(crate) fn said_of(&self, instance: &Instance) -> Option<&InstanceGrants> {
+        self.said_of_instances.get(&instance.id()).filter(|said| said.epoch == instance.lease.epoch)
+    }
+
+    /// Who may act for all instances of an owner.
+    pub(crate) fn operators(&self, owner: Address) -> Option<&List<Operator>> {
+        self.operators.get(&owner)
+    }
+
+    /// Who governs a namespace; none if nobody claimed it.
+    pub(crate) fn governed(&self, id: NamespaceId) -> Option<Governed> {
+        match self.namespaces.get(&id) {
+            Some(row) => Some(Governed { owner: row.owner, open: row.open, epoch: row.epoch }),
+            None => id.account().map(|owner| Governed { owner, open: false, epoch: 0 }),
+        }
+    }
+
+    /// What is said of a namespace in an epoch of it.
+    pub(crate) fn said_of_namespace(&self, id: NamespaceId, epoch: u32) -> Option<&NamespaceGrants> {
+        self.said_of_namespaces.get(&id).filter(|said| said.epoch == epoch)
     }
 
     /// Who owns the namespace of a service.

@@ -5,6 +5,7 @@ pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod instance;
 pub(crate) mod instances;
+pub(crate) mod namespace;
 pub(crate) mod probes;
 pub(crate) mod services;
 

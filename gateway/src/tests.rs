@@ -9,7 +9,7 @@ use axum::{
 use domain::{Address, B256, BlockRef, Bytes, Heads, InstanceId, Lease, ManualClock, Namespace, ServiceKey, Status};
 use serde_json::Value;
 use store::{
-    query::{Snapshot, Update},
+    query::{Grants, Snapshot, Update},
     rows::{Checkpoint, InstanceRow, NamespaceRow, Origin, ServiceRow},
 };
 use tower::ServiceExt;
@@ -19,6 +19,7 @@ use crate::{AppState, app};
 mod contract;
 mod discovery;
 mod feed;
+mod governance;
 mod hostile;
 mod instances;
 mod modes;
@@ -52,8 +53,14 @@ impl World {
     fn new() -> Self {
         let clock = ManualClock::new();
         let state = AppState::new(clock.clone());
-        let namespaces = vec![NamespaceRow { id: acme().id(), label: "acme".into(), owner: OWNER }];
-        let rows = Snapshot { checkpoint: checkpoint(100), namespaces, services: vec![], instances: vec![] };
+        let namespaces = vec![namespace_row()];
+        let rows = Snapshot {
+            checkpoint: checkpoint(100),
+            namespaces,
+            services: vec![],
+            instances: vec![],
+            grants: Grants::default(),
+        };
         let world = Self { clock, state, rows };
         world.load();
         world
@@ -159,6 +166,10 @@ fn acme() -> Namespace {
     Namespace::Label("acme".into())
 }
 
+fn namespace_row() -> NamespaceRow {
+    NamespaceRow { id: acme().id(), label: Some("acme".into()), owner: OWNER, open: false, epoch: 0 }
+}
+
 fn instance(namespace: &Namespace, service: &str, label: &str) -> InstanceRow {
     let service = ServiceKey::new(namespace.id(), service);
     InstanceRow {
@@ -174,6 +185,7 @@ fn instance(namespace: &Namespace, service: &str, label: &str) -> InstanceRow {
         record_hash: B256::repeat_byte(1),
         registered_block: 90,
         updated_block: 95,
+        reason: None,
         lease: Lease { owner: OWNER, last_heartbeat: NOW, ttl: 30, status: Status::Active, epoch: 0 },
     }
 }
@@ -189,6 +201,7 @@ fn checkpoint(number: u64) -> Checkpoint {
             genesis_hash: B256::repeat_byte(2),
             contract: Address::repeat_byte(3),
             code_hash: B256::repeat_byte(4),
+            endorsements: None,
             deploy_block: BlockRef { number: 1, hash: B256::repeat_byte(5) },
         },
         head: BlockRef { number, hash: B256::repeat_byte(6) },

@@ -13,6 +13,8 @@ pub struct Config {
     pub database_url: String,
     /// The contract.
     pub contract: Address,
+    /// The contract with the endorsements of its instances. None: they are not indexed. An index keeps to it.
+    pub endorsements: Option<Address>,
     /// The block in which it was deployed. None: found by binary search over `eth_getCode`, which asks the node for
     /// old states; a node that forgets them needs the number.
     pub deploy_block: Option<u64>,
@@ -32,6 +34,7 @@ impl Config {
             rpc_url: rpc_url.into(),
             database_url: database_url.into(),
             contract,
+            endorsements: None,
             deploy_block: None,
             poll_interval: Duration::from_millis(500),
             max_range: 2_000,
@@ -45,6 +48,7 @@ impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Config")
             .field("contract", &self.contract)
+            .field("endorsements", &self.endorsements)
             .field("deploy_block", &self.deploy_block)
             .field("poll_interval", &self.poll_interval)
             .field("max_range", &self.max_range)

@@ -106,7 +106,10 @@ pub enum IndexerError {
         reason: String,
     },
     /// A log of our own contract that cannot be decoded, or that cannot follow on what we have. It is never skipped.
-    #[error("the log {log_index} of block {block} does not fit: {reason}")]
+    #[error(
+        "the log {log_index} of block {block} does not fit: {reason}. Nothing after it is applied. Point rpc_url at \
+         another node, or index into a fresh database from the deploy block on"
+    )]
     BadLog {
         /// The block.
         block: BlockRef,

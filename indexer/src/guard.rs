@@ -3,7 +3,7 @@
 //! Asked at each start and before anything is taken back: a chain that somebody started anew under us must not empty
 //! the index.
 
-use domain::BlockRef;
+use domain::{Address, BlockRef};
 use store::rows::{BlockRow, Origin};
 
 use crate::{IndexerError, error::RpcFailure, source::Source};
@@ -11,10 +11,15 @@ use crate::{IndexerError, error::RpcFailure, source::Source};
 /// Compares the node's chain with what the database mirrors.
 ///
 /// # Errors
-/// [`IndexerError::WrongOrigin`] and [`IndexerError::NoContract`], which are fatal; [`IndexerError::Behind`].
+/// [`IndexerError::WrongOrigin`], [`IndexerError::NoContract`] and [`IndexerError::Config`], which are fatal;
+/// [`IndexerError::Behind`].
 pub(crate) async fn check(source: &Source, stored: &Origin) -> Result<(), IndexerError> {
     let contract = source.contract();
-    compare(("contract", "contract address", "contract"), stored.contract, contract, "the settings say".to_owned())?;
+    let settings = || "the settings say".to_owned();
+    compare(("contract", "contract address", "contract"), stored.contract, contract, settings())?;
+    let named = |address: Option<Address>| address.map_or("none".to_owned(), |address| address.to_string());
+    let endorsements = (named(stored.endorsements), named(source.endorsements()));
+    compare(("contract", "endorsements address", "endorsements"), endorsements.0, endorsements.1, settings())?;
     let by = format!("{source} says");
     compare(("chain", "chain id", "rpc_url"), stored.chain_id, source.chain_id().await?, by.clone())?;
     compare(("chain", "genesis hash", "rpc_url"), stored.genesis_hash, genesis(source).await?, by.clone())?;
@@ -26,9 +31,30 @@ pub(crate) async fn check(source: &Source, stored: &Origin) -> Result<(), Indexe
     };
     compare(("chain", "deploy block's hash", "rpc_url"), deploy.hash, block.block.hash, by.clone())?;
     match source.code_hash(head).await? {
-        Some(code) => compare(("contract", "contract's code hash", "contract"), stored.code_hash, code, by),
-        None => no_contract(source, stored.chain_id, head),
+        Some(code) => compare(("contract", "contract's code hash", "contract"), stored.code_hash, code, by)?,
+        None => return no_contract(source, source.contract(), stored.chain_id, head),
     }
+    check_endorsements(source, stored.chain_id, head).await
+}
+
+/// The endorsements must be those of our registry: the epochs in them are those of its instances.
+async fn check_endorsements(source: &Source, chain_id: u64, head: u64) -> Result<(), IndexerError> {
+    let Some(endorsements) = source.endorsements() else { return Ok(()) };
+    if source.code(endorsements, head).await?.is_empty() {
+        return no_contract(source, endorsements, chain_id, head);
+    }
+    let ours = source.contract();
+    let reason = match source.registry_of(endorsements, head).await? {
+        Some(registry) if registry == ours => return Ok(()),
+        Some(other) => {
+            format!("the contract at {endorsements} endorses instances of the registry {other}, not of {ours}")
+        }
+        None => {
+            format!("the contract at {endorsements} does not say whose instances it endorses: it is another contract")
+        }
+    };
+    let reason = format!("{reason}. Give the address of our registry's endorsements, or leave the setting out");
+    Err(IndexerError::Config { setting: "endorsements", reason })
 }
 
 /// What a new index of this contract mirrors, and the block before the first one to apply. `deploy_block` is the
@@ -44,8 +70,9 @@ pub(crate) async fn found(source: &Source, deploy_block: Option<u64>) -> Result<
         return Err(IndexerError::Behind { node: source.to_string(), head, deploy_block });
     }
     let Some(code_hash) = source.code_hash(head).await? else {
-        return no_contract(source, chain_id, head);
+        return no_contract(source, source.contract(), chain_id, head);
     };
+    check_endorsements(source, chain_id, head).await?;
     let number = match deploy_block {
         Some(given) => confirm_deploy_block(source, given).await?,
         None => find_deploy_block(source, head).await?,
@@ -59,8 +86,8 @@ pub(crate) async fn found(source: &Source, deploy_block: Option<u64>) -> Result<
     if number > 0 && deploy.parent_hash != start.block.hash {
         return Err(source.incoherent(format!("block {} is not the parent of {}", start.block, deploy.block)));
     }
-    let contract = source.contract();
-    Ok((Origin { chain_id, genesis_hash, contract, code_hash, deploy_block: deploy.block }, start))
+    let (contract, endorsements) = (source.contract(), source.endorsements());
+    Ok((Origin { chain_id, genesis_hash, contract, code_hash, endorsements, deploy_block: deploy.block }, start))
 }
 
 /// The block before the first one to apply, of an index that exists.
@@ -109,8 +136,8 @@ async fn find_deploy_block(source: &Source, head: u64) -> Result<u64, IndexerErr
     Ok(low)
 }
 
-fn no_contract<T>(source: &Source, chain_id: u64, block: u64) -> Result<T, IndexerError> {
-    Err(IndexerError::NoContract { contract: source.contract(), chain_id, block, node: source.to_string() })
+fn no_contract<T>(source: &Source, contract: Address, chain_id: u64, block: u64) -> Result<T, IndexerError> {
+    Err(IndexerError::NoContract { contract, chain_id, block, node: source.to_string() })
 }
 
 /// `names`: what is wrong then, which value differs, which setting to change.

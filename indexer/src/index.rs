@@ -9,7 +9,7 @@ use store::{
 use crate::{
     IndexerError, Progress,
     apply::{Entry, Needs, Past, State},
-    log::{bad, decode_row, heartbeats},
+    log::{Contracts, bad, decode_row, heartbeats},
     metrics,
 };
 
@@ -38,7 +38,9 @@ impl Index {
     ) -> Result<(), IndexerError> {
         let mut state = self.state(&Needs::of(entries.iter().map(|entry| &entry.event))).await?;
         for Entry { row, event } in &entries {
-            state.apply(row.block.number, event).map_err(|misfit| bad(row.block, row.log_index, misfit))?;
+            state
+                .apply(row.block.number, row.log_index, event)
+                .map_err(|misfit| bad(row.block, row.log_index, misfit))?;
         }
         let batch = Batch {
             blocks,
@@ -48,6 +50,7 @@ impl Index {
             services: state.services.into_values().collect(),
             instances: state.instances.into_values().collect(),
             leases: state.leases.into_iter().collect(),
+            grants: state.grants.into_values().collect(),
         };
         self.writer.apply(self.head, head, heads, self.window, &batch).await?;
         self.moved(head.block, heads, batch.events.len() as u64);
@@ -65,6 +68,7 @@ impl Index {
             namespaces: state.namespaces.into_values().collect(),
             services: state.services.into_values().collect(),
             instances: state.instances.into_values().collect(),
+            grants: state.grants.into_values().collect(),
         };
         self.writer.reorg(self.head, heads, &reorg).await?;
         let depth = self.head.number - ancestor.block.number;
@@ -79,6 +83,10 @@ impl Index {
 
     async fn state(&self, needs: &Needs) -> Result<State, IndexerError> {
         let mut state = State::default();
+        if !needs.namespaces.is_empty() {
+            let rows = self.writer.namespaces(&needs.namespaces).await?;
+            state.namespaces = rows.into_iter().map(|row| (row.id, row)).collect();
+        }
         if !needs.services.is_empty() {
             let rows = self.writer.services(&needs.services).await?;
             state.services = rows.into_iter().map(|row| (row.key, row)).collect();
@@ -90,17 +98,25 @@ impl Index {
         if !needs.leases.is_empty() {
             state.leases = self.writer.leases(&needs.leases).await?.into_iter().collect();
         }
+        if !needs.endorsements.is_empty() {
+            let rows = self.writer.endorsements(&needs.endorsements).await?;
+            state.grants = rows.into_iter().map(|row| (row.grant.slot(), row)).collect();
+        }
         Ok(state)
     }
 
     async fn state_at(&self, touched: &Touched, height: u64) -> Result<State, IndexerError> {
         let history = self.writer.history(touched, height).await?;
-        let decoded = |rows: Vec<_>| rows.into_iter().map(decode_row).collect::<Result<Vec<_>, _>>();
+        let Origin { contract, endorsements, .. } = self.origin;
+        let contracts = Contracts { registry: contract, endorsements };
+        let decoded =
+            |rows: Vec<_>| rows.into_iter().map(|row| decode_row(contracts, row)).collect::<Result<Vec<_>, _>>();
         let past = Past {
             instances: decoded(history.instances)?,
             heartbeats: history.heartbeats,
             rosters: decoded(history.rosters)?,
             namespaces: decoded(history.namespaces)?,
+            grants: decoded(history.grants)?,
         };
         Ok(past.rebuild())
     }

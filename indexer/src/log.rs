@@ -1,20 +1,29 @@
 //! The node's logs, decoded and checked. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use alloy::rpc::types::Log;
 use bindings::Event;
-use domain::{Address, BlockRef, InstanceId};
+use domain::{Address, B256, BlockRef, InstanceId};
 use store::rows::{EventRow, HeartbeatRow};
 
 use crate::{IndexerError, apply::Entry, error::plain};
+
+/// The contracts that we index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Contracts {
+    /// The registry.
+    pub(crate) registry: Address,
+    /// The endorsements of its instances, if they are indexed too.
+    pub(crate) endorsements: Option<Address>,
+}
 
 /// Decodes a log.
 ///
 /// # Errors
 /// What is wrong with it as a log: another contract's, or not (or no longer) in a block.
 /// [`IndexerError::BadLog`] inside, when it is ours and no event.
-pub(crate) fn decode(contract: Address, log: Log) -> Result<Result<Entry, IndexerError>, &'static str> {
+pub(crate) fn decode(contracts: Contracts, log: Log) -> Result<Result<Entry, IndexerError>, &'static str> {
     let (Some(number), Some(hash), Some(log_index), Some(tx_hash)) =
         (log.block_number, log.block_hash, log.log_index, log.transaction_hash)
     else {
@@ -23,19 +32,22 @@ pub(crate) fn decode(contract: Address, log: Log) -> Result<Result<Entry, Indexe
     if log.removed {
         return Err("a log was removed");
     }
-    if log.address() != contract {
+    let contract = log.address();
+    if contract != contracts.registry && Some(contract) != contracts.endorsements {
         return Err("a log is of another contract");
     }
     let block = BlockRef { number, hash };
     let (topics, data) = log.inner.data.split();
-    Ok(decode_event(block, log_index, &topics, &data).map(|event| Entry {
+    Ok(decode_event(contracts, contract, (block, log_index), &topics, &data).map(|event| Entry {
         row: EventRow {
+            contract,
             block,
             log_index,
             tx_hash,
             kind: event.kind().to_owned(),
             instance: event.instance(),
             namespace: event.namespace(),
+            slot: event.slot(),
             topics,
             data,
         },
@@ -47,13 +59,23 @@ pub(crate) fn decode(contract: Address, log: Log) -> Result<Result<Entry, Indexe
 ///
 /// # Errors
 /// [`IndexerError::BadLog`].
-pub(crate) fn decode_row(row: EventRow) -> Result<Entry, IndexerError> {
-    let event = decode_event(row.block, row.log_index, &row.topics, &row.data)?;
+pub(crate) fn decode_row(contracts: Contracts, row: EventRow) -> Result<Entry, IndexerError> {
+    let event = decode_event(contracts, row.contract, (row.block, row.log_index), &row.topics, &row.data)?;
     Ok(Entry { row, event })
 }
 
-fn decode_event(block: BlockRef, log_index: u64, topics: &[domain::B256], data: &[u8]) -> Result<Event, IndexerError> {
-    bindings::decode(topics, data).map_err(|e| bad(block, log_index, e))
+fn decode_event(
+    contracts: Contracts,
+    contract: Address,
+    (block, log_index): (BlockRef, u64),
+    topics: &[B256],
+    data: &[u8],
+) -> Result<Event, IndexerError> {
+    let decoded = match contract == contracts.registry {
+        true => bindings::decode(topics, data),
+        false => bindings::decode_endorsement(topics, data),
+    };
+    decoded.map_err(|e| bad(block, log_index, e))
 }
 
 /// A log that does not fit, and why.
@@ -61,13 +83,14 @@ pub(crate) fn bad(block: BlockRef, log_index: u64, reason: impl std::fmt::Displa
     IndexerError::BadLog { block, log_index, reason: plain(reason) }
 }
 
-/// The heartbeats that an event is: none, one, or one for each instance of a batch.
+/// The heartbeats that an event is: none, one, or one for each instance of a batch, its last.
 pub(crate) fn heartbeats(entry: &Entry) -> Vec<HeartbeatRow> {
-    let (ids, time) = match &entry.event {
-        Event::Heartbeat { id, time } => (BTreeSet::from([*id]), *time),
-        Event::HeartbeatBatch { time, ids } => (ids.iter().copied().collect::<BTreeSet<InstanceId>>(), *time),
+    let beats: BTreeMap<InstanceId, u64> = match &entry.event {
+        Event::Heartbeat { id, time } => BTreeMap::from([(*id, *time)]),
+        Event::HeartbeatBatch { time, ids } => ids.iter().map(|id| (*id, *time)).collect(),
+        Event::SignedHeartbeatBatch { beats } => beats.iter().copied().collect(),
         _ => return Vec::new(),
     };
     let (block_number, log_index) = (entry.row.block.number, entry.row.log_index);
-    ids.into_iter().map(|instance| HeartbeatRow { instance, block_number, log_index, time }).collect()
+    beats.into_iter().map(|(instance, time)| HeartbeatRow { instance, block_number, log_index, time }).collect()
 }

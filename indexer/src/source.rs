@@ -4,14 +4,17 @@ use std::{fmt, time::Duration};
 
 use alloy::{
     eips::BlockNumberOrTag,
+    network::TransactionBuilder,
     primitives::{Bytes, U64, keccak256},
     rpc::{
         client::RpcClient,
         json_rpc::{RpcRecv, RpcSend},
-        types::{Filter, Log},
+        types::{Filter, Log, TransactionRequest},
     },
+    sol_types::SolCall,
     transports::{TransportError, TransportErrorKind},
 };
+use bindings::Endorsements;
 use domain::{Address, B256, BlockRef, Heads};
 use serde::Deserialize;
 use store::rows::BlockRow;
@@ -21,17 +24,17 @@ use crate::{
     IndexerError,
     apply::Entry,
     error::{RpcFailure, plain},
-    log::{bad, decode},
+    log::{Contracts, bad, decode},
 };
 
 /// How long the node may take for an answer, and for one with logs.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_LOGS: Duration = Duration::from_secs(60);
 
-/// A node, and the contract that we ask it about.
+/// A node, and the contracts that we ask it about.
 pub(crate) struct Source {
     client: RpcClient,
-    contract: Address,
+    contracts: Contracts,
     /// The URL as the errors of the transport print it: to be cut out of them, for it may hold a secret.
     url: Url,
     /// Scheme, host and port.
@@ -53,7 +56,7 @@ impl Source {
     ///
     /// # Errors
     /// [`IndexerError::Config`] if the URL is none; [`IndexerError::Rpc`].
-    pub(crate) async fn connect(url: &str, contract: Address) -> Result<Self, IndexerError> {
+    pub(crate) async fn connect(url: &str, contracts: Contracts) -> Result<Self, IndexerError> {
         let config = |reason: &str| IndexerError::Config { setting: "rpc_url", reason: reason.to_owned() };
         let url: Url = url.parse().map_err(|_| config("it is no URL"))?;
         if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
@@ -67,12 +70,17 @@ impl Source {
             Ok(client) => client.map_err(|e| failed(RpcFailure::Unreachable, reason(&url, &name, &e)))?,
             Err(_) => return Err(failed(RpcFailure::Late, format!("no answer in {TIMEOUT:?}"))),
         };
-        Ok(Self { client, contract, url, name })
+        Ok(Self { client, contracts, url, name })
     }
 
-    /// The contract that we ask about.
+    /// The registry that we ask about.
     pub(crate) fn contract(&self) -> Address {
-        self.contract
+        self.contracts.registry
+    }
+
+    /// The endorsements that we ask about.
+    pub(crate) fn endorsements(&self) -> Option<Address> {
+        self.contracts.endorsements
     }
 
     pub(crate) async fn chain_id(&self) -> Result<u64, IndexerError> {
@@ -80,10 +88,26 @@ impl Source {
         Ok(id.to())
     }
 
-    /// Keccak of the contract's code as of a height; none if there is no code.
+    /// Keccak of the registry's code as of a height; none if there is no code.
     pub(crate) async fn code_hash(&self, at: u64) -> Result<Option<B256>, IndexerError> {
-        let code: Bytes = self.ask("eth_getCode", (self.contract, BlockNumberOrTag::Number(at)), TIMEOUT).await?;
+        let code = self.code(self.contracts.registry, at).await?;
         Ok((!code.is_empty()).then(|| keccak256(&code)))
+    }
+
+    /// The code at an address as of a height.
+    pub(crate) async fn code(&self, address: Address, at: u64) -> Result<Bytes, IndexerError> {
+        self.ask("eth_getCode", (address, BlockNumberOrTag::Number(at)), TIMEOUT).await
+    }
+
+    /// Whose instances the contract at an address says that it endorses; none if it does not say.
+    pub(crate) async fn registry_of(&self, address: Address, at: u64) -> Result<Option<Address>, IndexerError> {
+        let call = Endorsements::registryCall {};
+        let tx = TransactionRequest::default().with_to(address).with_input(call.abi_encode());
+        match self.ask::<_, Bytes>("eth_call", (tx, BlockNumberOrTag::Number(at)), TIMEOUT).await {
+            Ok(answer) => Ok(Endorsements::registryCall::abi_decode_returns_validate(&answer).ok()),
+            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// The chain's newest block.
@@ -115,7 +139,7 @@ impl Source {
         Ok(Heads { latest: tip, safe: known(safe)?, finalized: known(finalized)? })
     }
 
-    /// The contract's logs in one block, in order.
+    /// The contracts' logs in one block, in order.
     ///
     /// # Errors
     /// [`IndexerError::BadLog`] for a log of ours that is no event of ours.
@@ -127,7 +151,7 @@ impl Source {
         }
     }
 
-    /// The contract's logs from one height to another, both included, in order.
+    /// The contracts' logs from one height to another, both included, in order.
     ///
     /// # Errors
     /// As [`logs_of`](Self::logs_of).
@@ -142,11 +166,12 @@ impl Source {
     }
 
     async fn logs(&self, filter: &Filter) -> Result<Vec<Entry>, IndexerError> {
-        let filter = filter.clone().address(self.contract);
+        let addresses: Vec<Address> = std::iter::once(self.contract()).chain(self.endorsements()).collect();
+        let filter = filter.clone().address(addresses);
         let logs: Vec<Log> = self.ask("eth_getLogs", (filter,), TIMEOUT_LOGS).await?;
         let mut entries = Vec::with_capacity(logs.len());
         for log in logs {
-            entries.push(decode(self.contract, log).map_err(|what| self.incoherent(what))??);
+            entries.push(decode(self.contracts, log).map_err(|what| self.incoherent(what))??);
         }
         let at = |entry: &Entry| (entry.row.block.number, entry.row.log_index);
         entries.sort_by_key(at);

@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, IndexerError, Phase, Progress, error::plain, follow::follow, guard, index::Index, metrics, source::Source,
+    Config, IndexerError, Phase, Progress, error::plain, follow::follow, guard, index::Index, log::Contracts, metrics,
+    source::Source,
 };
 
 /// The first and the longest wait before a new start.
@@ -86,7 +87,8 @@ impl Supervisor {
 
     /// From connecting to the first trouble.
     async fn session(&mut self) -> Result<Infallible, IndexerError> {
-        let source = Source::connect(&self.config.rpc_url, self.config.contract).await?;
+        let contracts = Contracts { registry: self.config.contract, endorsements: self.config.endorsements };
+        let source = Source::connect(&self.config.rpc_url, contracts).await?;
         let pool = self.pool().await?;
         let mut stored = ingest::checkpoint(&pool).await?;
         if stored.is_none() {

@@ -5,7 +5,7 @@
 //! writer that another one has replaced can do nothing any more, however late it wakes up.
 //!
 //! - [`mod@load`]: what the indexer reads back
-//! - `write`: the statements of a batch
+//! - `write`: the statements of a batch; `grants`: those of proposals, grants and endorsements
 //! - `columns`: columns to values and back
 
 use alloy_primitives::B256;
@@ -14,7 +14,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use crate::{
     StoreError,
-    rows::{BlockRow, Checkpoint, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, Origin, ServiceRow},
+    rows::{BlockRow, Checkpoint, EventRow, GrantRow, HeartbeatRow, InstanceRow, NamespaceRow, Origin, ServiceRow},
 };
 use columns::big;
 use write::Change;
@@ -22,6 +22,7 @@ use write::Change;
 pub mod load;
 
 pub(crate) mod columns;
+pub(crate) mod grants;
 mod write;
 
 pub use load::{History, Touched, checkpoint};
@@ -56,6 +57,8 @@ pub struct Batch {
     pub instances: Vec<InstanceRow>,
     /// Leases of other instances, whose record did not change.
     pub leases: Vec<(InstanceId, Lease)>,
+    /// Proposals, grants and endorsements as they are after the batch.
+    pub grants: Vec<GrantRow>,
 }
 
 /// What a reorg does to the index: everything above the ancestor goes away.
@@ -73,6 +76,8 @@ pub struct Reorg {
     pub services: Vec<ServiceRow>,
     /// Instances as they were at the ancestor.
     pub instances: Vec<InstanceRow>,
+    /// Of the proposals, grants and endorsements that go away: those that were in their places at the ancestor.
+    pub grants: Vec<GrantRow>,
 }
 
 /// Starts an index, if the database holds none: nothing is applied yet, and `start` is the block before the first one
@@ -84,8 +89,8 @@ pub async fn init(pool: &PgPool, origin: &Origin, start: &BlockRow, heads: Heads
     let mut tx = pool.begin().await?;
     let inserted = sqlx::query(
         "INSERT INTO checkpoint (chain_id, genesis_hash, contract, code_hash, deploy_block, deploy_hash, next_block,
-                                 head_hash, head_time, tip_block, safe_block, finalized_block)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+                                 head_hash, head_time, tip_block, safe_block, finalized_block, endorsements)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
     )
     .bind(big("chain id", origin.chain_id)?)
     .bind(origin.genesis_hash.as_slice())
@@ -99,6 +104,7 @@ pub async fn init(pool: &PgPool, origin: &Origin, start: &BlockRow, heads: Heads
     .bind(big("block number", heads.latest)?)
     .bind(big("block number", heads.safe)?)
     .bind(big("block number", heads.finalized)?)
+    .bind(origin.endorsements.as_ref().map(|address| address.as_slice()))
     .execute(&mut *tx)
     .await?
     .rows_affected();
@@ -147,6 +153,7 @@ impl Writer {
         let changes: Vec<Change> = (batch.namespaces.iter().map(|row| ("namespace", row.id.0)))
             .chain(batch.instances.iter().map(|row| ("instance", row.id.0)))
             .chain(batch.leases.iter().map(|(id, _)| ("instance", id.0)))
+            .chain(batch.grants.iter().map(grants::change))
             .collect();
         let mut tx = self.pool.begin().await?;
         let seq = self.swap(&mut tx, parent, head, heads, changes.len()).await?;
@@ -157,6 +164,7 @@ impl Writer {
         write::services(&mut tx, &batch.services).await?;
         write::instances(&mut tx, &batch.instances).await?;
         write::leases(&mut tx, &batch.leases).await?;
+        grants::write(&mut tx, &batch.grants).await?;
         write::changes(&mut tx, &changes, seq).await?;
         prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
         notify_and_commit(tx).await
@@ -168,7 +176,7 @@ impl Writer {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub async fn reorg(&self, head: BlockRef, heads: Heads, reorg: &Reorg) -> Result<(), StoreError> {
-        let Reorg { ancestor, found_at, touched, namespaces, services, instances } = reorg;
+        let Reorg { ancestor, found_at, touched, namespaces, services, instances, grants } = reorg;
         let changes: Vec<Change> = std::iter::once(("reorg", ancestor.block.hash))
             .chain(touched.namespaces.iter().map(|id| ("namespace", id.0)))
             .chain(touched.instances.iter().map(|id| ("instance", id.0)))
@@ -179,8 +187,9 @@ impl Writer {
         sqlx::query(
             "WITH gone AS (DELETE FROM event WHERE block_number > $1 RETURNING *)
              INSERT INTO event_orphan (block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id,
-                                       topics, data, orphaned_by)
-             SELECT block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id, topics, data, $2
+                                       topics, data, contract, slot, orphaned_by)
+             SELECT block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id, topics, data,
+                    contract, slot, $2
              FROM gone ON CONFLICT DO NOTHING",
         )
         .bind(above)
@@ -201,6 +210,8 @@ impl Writer {
         write::namespaces(&mut tx, namespaces).await?;
         write::services(&mut tx, services).await?;
         write::instances(&mut tx, instances).await?;
+        grants::delete_above(&mut tx, above).await?;
+        grants::write(&mut tx, grants).await?;
 
         write::changes(&mut tx, &changes, seq).await?;
         prune_changes(&mut tx, seq).await?;

@@ -4,22 +4,26 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use domain::{InstanceId, NamespaceId, ServiceKey};
 use sqlx::{
     PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgListener, PgRow},
+    postgres::{PgConnectOptions, PgListener},
 };
 
 use crate::{
     StoreError,
     ingest::{
         columns::Columns,
-        load::{checkpoint_row, instance_row, service_row},
+        load::{checkpoint_row, instance_row, namespace_row, service_row},
     },
     rows::{Checkpoint, InstanceRow, NamespaceRow, ServiceRow},
     schema::connect_read_only,
 };
+
+mod grants;
+
+pub use grants::{Endorsement, Grants, InstanceGrants, LIST, List, NamespaceGrants, Operator, OwnerGrants, Registrar};
 
 /// SQLSTATE of "undefined table": the indexer has not made the schema yet.
 const UNDEFINED_TABLE: &str = "42P01";
@@ -53,12 +57,14 @@ pub enum Update {
 pub struct Snapshot {
     /// What the rows are true at.
     pub checkpoint: Checkpoint,
-    /// All claimed namespaces.
+    /// All namespaces that the contract has a word for.
     pub namespaces: Vec<NamespaceRow>,
     /// All services.
     pub services: Vec<ServiceRow>,
     /// All instances, in whatever status.
     pub instances: Vec<InstanceRow>,
+    /// All that is said of them in the present epochs; who has nothing is left out.
+    pub grants: Grants,
 }
 
 /// The rows that changed since an earlier checkpoint, as they are now. Nothing was removed.
@@ -72,6 +78,8 @@ pub struct Delta {
     pub services: Vec<ServiceRow>,
     /// Instances that changed.
     pub instances: Vec<InstanceRow>,
+    /// What is said of whom it changed of, also if it is nothing any more.
+    pub grants: Grants,
 }
 
 /// Checks that a URL can be one of a database, without connecting.
@@ -177,7 +185,9 @@ async fn snapshot(db: &mut PgConnection, checkpoint: Checkpoint) -> Result<Snaps
         .fetch_all(&mut *db)
         .await?;
         if page.is_empty() {
-            return Ok(Snapshot { checkpoint, namespaces, services, instances });
+            let ids: Vec<InstanceId> = instances.iter().map(|row| row.id).collect();
+            let grants = grants::all(db, &ids).await?;
+            return Ok(Snapshot { checkpoint, namespaces, services, instances, grants });
         }
         for row in &page {
             instances.push(instance_row(row)?);
@@ -187,8 +197,13 @@ async fn snapshot(db: &mut PgConnection, checkpoint: Checkpoint) -> Result<Snaps
 
 /// The rows that changed after `seq`, or nothing if changes are missing or a row is gone.
 async fn delta(db: &mut PgConnection, seq: i64, checkpoint: &Checkpoint) -> Result<Option<Delta>, StoreError> {
-    let mut delta =
-        Delta { checkpoint: checkpoint.clone(), namespaces: Vec::new(), services: Vec::new(), instances: Vec::new() };
+    let mut delta = Delta {
+        checkpoint: checkpoint.clone(),
+        namespaces: Vec::new(),
+        services: Vec::new(),
+        instances: Vec::new(),
+        grants: Grants::default(),
+    };
     if checkpoint.change_seq == seq {
         return Ok(Some(delta));
     }
@@ -202,12 +217,15 @@ async fn delta(db: &mut PgConnection, seq: i64, checkpoint: &Checkpoint) -> Resu
         .fetch_all(&mut *db)
         .await?;
     let (mut namespaces, mut instances): (Vec<NamespaceId>, Vec<InstanceId>) = Default::default();
+    let (mut said_of, mut owners): (Vec<InstanceId>, Vec<Address>) = Default::default();
     for row in &changes {
         let columns = Columns { table: "changes", row };
         let subject = columns.word("subject")?;
         match columns.get("kind")? {
             "instance" => instances.push(InstanceId(subject)),
             "namespace" => namespaces.push(NamespaceId(subject)),
+            "grants" => said_of.push(InstanceId(subject)),
+            "operator" => owners.push(Address::from_word(subject)),
             // A reorg, or whatever a later version of the indexer adds.
             _ => return Ok(None),
         }
@@ -229,21 +247,16 @@ async fn delta(db: &mut PgConnection, seq: i64, checkpoint: &Checkpoint) -> Resu
         .fetch_all(&mut *db)
         .await?;
     delta.namespaces = rows.iter().map(namespace_row).collect::<Result<_, _>>()?;
-    let whole = delta.instances.len() == instances.len()
-        && delta.services.len() == services.len()
-        && delta.namespaces.len() == namespaces.len();
+    delta.grants = Grants {
+        instances: grants::of_instances(db, &said_of).await?,
+        namespaces: grants::of_namespaces(db, &namespaces).await?,
+        owners: grants::of_owners(db, &owners).await?,
+    };
+    // A personal namespace may have registrars and no row; of a claimed one, only a reorg takes the row.
+    let whole = delta.instances.len() == instances.len() && delta.services.len() == services.len();
     Ok(whole.then_some(delta))
 }
 
 fn words<'a>(ids: impl Iterator<Item = &'a B256>) -> Vec<&'a [u8]> {
     ids.map(B256::as_slice).collect()
-}
-
-fn namespace_row(row: &PgRow) -> Result<NamespaceRow, StoreError> {
-    let columns = Columns { table: "namespace", row };
-    Ok(NamespaceRow {
-        id: NamespaceId(columns.word("namespace_id")?),
-        label: columns.get("label")?,
-        owner: columns.address("owner")?,
-    })
 }

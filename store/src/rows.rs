@@ -3,6 +3,10 @@
 use alloy_primitives::{Address, B256, Bytes};
 use domain::{BlockRef, Heads, InstanceId, Lease, NamespaceId, ServiceKey};
 
+mod grants;
+
+pub use grants::{Grant, GrantRow};
+
 /// Which contract on which chain an index mirrors. An index never changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -14,6 +18,8 @@ pub struct Origin {
     pub contract: Address,
     /// Keccak of the contract's runtime code.
     pub code_hash: B256,
+    /// Address of the contract with the endorsements of its instances, if they are indexed too.
+    pub endorsements: Option<Address>,
     /// The block in which the contract was deployed: where the index starts.
     pub deploy_block: BlockRef,
 }
@@ -50,9 +56,11 @@ pub struct BlockRow {
     pub time: u64,
 }
 
-/// A log of the contract.
+/// A log of the contract, or of its endorsements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRow {
+    /// The contract that emitted it.
+    pub contract: Address,
     /// The block that holds it.
     pub block: BlockRef,
     /// Its index in the block.
@@ -65,6 +73,8 @@ pub struct EventRow {
     pub instance: Option<InstanceId>,
     /// The namespace that it is about.
     pub namespace: Option<NamespaceId>,
+    /// The storage slot of the proposal, the grant or the endorsement that it sets, if it sets one.
+    pub slot: Option<B256>,
     /// Its topics.
     pub topics: Vec<B256>,
     /// Its data.
@@ -84,15 +94,19 @@ pub struct HeartbeatRow {
     pub time: u64,
 }
 
-/// A claimed namespace.
+/// A namespace that the contract has a word for: one that was claimed, or a personal one that was opened or closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespaceRow {
     /// Its id.
     pub id: NamespaceId,
-    /// Its label.
-    pub label: String,
+    /// Its label; none of a personal one.
+    pub label: Option<String>,
     /// Its owner: the authority of its services.
     pub owner: Address,
+    /// Whether anyone may register in it.
+    pub open: bool,
+    /// Goes up when it is transferred.
+    pub epoch: u32,
 }
 
 /// A service and its roster.
@@ -133,6 +147,8 @@ pub struct InstanceRow {
     pub registered_block: u64,
     /// Height of its last registration or update.
     pub updated_block: u64,
+    /// What the authority said when it last set the status, since the last registration; arbitrary bytes.
+    pub reason: Option<Bytes>,
     /// Slot A.
     pub lease: Lease,
 }

@@ -41,6 +41,7 @@ async fn index() -> (String, PgPool, Writer) {
         genesis_hash: B256::ZERO,
         contract: Address::ZERO,
         code_hash: B256::ZERO,
+        endorsements: Some(Address::repeat_byte(0xee)),
         deploy_block: block(10).block,
     };
     ingest::init(&pool, &origin, &block(9), heads(20)).await.expect("an index");
@@ -70,6 +71,7 @@ fn instance(n: u8) -> InstanceRow {
         record_hash: B256::repeat_byte(n),
         registered_block: 10,
         updated_block: 10,
+        reason: (n > 1).then(|| Bytes::from_static(b"\0\xff<b>")),
         lease: Lease {
             owner: Address::repeat_byte(n),
             last_heartbeat: 1_010,
@@ -82,12 +84,14 @@ fn instance(n: u8) -> InstanceRow {
 
 fn event(number: u64, log_index: u64, n: u8) -> EventRow {
     EventRow {
+        contract: Address::ZERO,
         block: block(number).block,
         log_index,
         tx_hash: B256::ZERO,
         kind: "Registered".into(),
         instance: Some(InstanceId(B256::repeat_byte(n))),
         namespace: Some(NamespaceId(B256::repeat_byte(0xaa))),
+        slot: None,
         topics: vec![B256::repeat_byte(1), B256::repeat_byte(2)],
         data: Bytes::from_static(b"\0\xff"),
     }
@@ -100,8 +104,10 @@ fn batch(number: u64, n: u8) -> Batch {
         heartbeats: vec![HeartbeatRow { instance: instance(n).id, block_number: number, log_index: 1, time: 1_010 }],
         namespaces: vec![NamespaceRow {
             id: NamespaceId(B256::repeat_byte(0xaa)),
-            label: "acme".into(),
+            label: Some("acme".into()),
             owner: Address::repeat_byte(1),
+            open: true,
+            epoch: 7,
         }],
         services: vec![ServiceRow {
             key: instance(n).service,
@@ -112,6 +118,7 @@ fn batch(number: u64, n: u8) -> Batch {
         }],
         instances: vec![instance(n)],
         leases: Vec::new(),
+        grants: Vec::new(),
     }
 }
 
@@ -127,6 +134,8 @@ async fn what_is_written_comes_back() {
     assert_eq!(writer.instances(&ids).await.expect("instances"), [instance(3)]);
     assert_eq!(writer.leases(&ids).await.expect("leases"), [(instance(3).id, instance(3).lease)]);
     assert_eq!(writer.services(&[instance(3).service].into()).await.expect("services"), batch(10, 3).services);
+    let namespace = NamespaceId(B256::repeat_byte(0xaa));
+    assert_eq!(writer.namespaces(&[namespace].into()).await.expect("namespaces"), batch(10, 3).namespaces);
     let touched = writer.touched_above(9).await.expect("touched");
     assert_eq!(touched.instances, ids);
     let history = writer.history(&touched, 10).await.expect("history");
@@ -186,6 +195,7 @@ async fn a_reorg_moves_events_aside_and_twice_is_no_trouble() {
             namespaces: Vec::new(),
             services: Vec::new(),
             instances: Vec::new(),
+            grants: Vec::new(),
         };
         writer.reorg(block(10).block, heads(20), &reorg).await.expect("taken back");
     }

@@ -2,6 +2,7 @@
 
 mod bad_queries;
 mod expiry;
+mod governance;
 mod hostile;
 mod lifecycle;
 mod other_chain;

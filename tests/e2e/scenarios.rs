@@ -47,3 +47,8 @@ async fn reorg() -> Result<()> {
 async fn hostile() -> Result<()> {
     check(Scenario::Hostile).await
 }
+
+#[tokio::test]
+async fn governance() -> Result<()> {
+    check(Scenario::Governance).await
+}

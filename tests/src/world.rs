@@ -30,6 +30,7 @@ pub struct World {
     anvil_config: AnvilConfig,
     rpc_url: String,
     deploy_block: Option<u64>,
+    endorsements: Option<Address>,
     own_postgres: Option<TestPostgres>,
     indexer: Option<Part>,
     gateway: Option<(Part, String)>,
@@ -46,6 +47,16 @@ impl World {
     pub async fn start_at(genesis_time: u64) -> Result<Self> {
         let mut world = Self::empty(anvil_config(genesis_time)).await?;
         world.deploy_and_run().await?;
+        Ok(world)
+    }
+
+    /// The same with the endorsements of the registry.
+    pub async fn with_endorsements() -> Result<Self> {
+        let mut world = Self::empty(anvil_config(GENESIS_TIME)).await?;
+        world.chain.deploy().await?;
+        world.chain.deploy_endorsements().await?;
+        world.endorsements = Some(world.chain.endorsements());
+        world.run().await?;
         Ok(world)
     }
 
@@ -73,6 +84,7 @@ impl World {
         world.chain.load(scenario.state()).await?;
         // A loaded chain has no old states to look for the contract's first block in.
         world.deploy_block = Some(1);
+        world.endorsements = scenario.has_endorsements().then(|| world.chain.endorsements());
         world.run().await?;
         Ok(world)
     }
@@ -81,6 +93,7 @@ impl World {
     pub async fn play(scenario: Scenario) -> Result<Self> {
         let mut world = Self::empty(anvil_config(GENESIS_TIME)).await?;
         scenario.play(&world.chain).await?;
+        world.endorsements = scenario.has_endorsements().then(|| world.chain.endorsements());
         world.run().await?;
         Ok(world)
     }
@@ -99,6 +112,7 @@ impl World {
             anvil: Some(anvil),
             rpc_url,
             deploy_block: None,
+            endorsements: None,
             own_postgres: None,
             indexer: None,
             gateway: None,
@@ -146,6 +160,7 @@ impl World {
         indexer::Config {
             poll_interval: Duration::from_millis(20),
             deploy_block: self.deploy_block,
+            endorsements: self.endorsements,
             ..indexer::Config::new(self.rpc_url.clone(), self.database_url.clone(), self.chain.registry())
         }
     }

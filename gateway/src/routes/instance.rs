@@ -1,17 +1,20 @@
 //! `GET /v1/instances/{id}`
 
-use api::{InstanceAnswer, Problem, timestamp};
+use api::{Endorsement, InstanceAnswer, Operator, Permission, Problem, Scope, timestamp};
 use axum::{
     extract::{Path, RawQuery, State},
     response::Response,
 };
 use domain::InstanceId;
+use store::query::LIST;
 
 use super::instances::first_expiry;
 use crate::{
     AppState,
     answer::answer,
     error::{Error, Kind},
+    freshness::At,
+    index::{Index, Instance},
     params::{Known, Params},
 };
 
@@ -19,7 +22,8 @@ const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
 
 /// Shows one instance
 ///
-/// In whatever status, expired ones too: `live` says whether to use it.
+/// In whatever status, expired ones too: `live` says whether to use it. Who may act for its owner and who endorses it
+/// comes with it, at most 100 of each.
 #[utoipa::path(
     get,
     path = "/v1/instances/{id}",
@@ -40,13 +44,50 @@ pub(crate) async fn get(
 ) -> Result<Response, Error> {
     Params::parse(query.as_deref(), KNOWN)?;
     let id = parse(&id)?;
-    let ((instance, first_expiry), at) = state.read(|index, at| {
+    let ((body, first_expiry), at) = state.read(|index, at| {
         let unknown = || Error::new(Kind::UnknownInstance, format!("nobody registered the instance {id}"));
         let instance = index.instance(id).ok_or_else(unknown)?;
-        Ok((instance.served(at.now), first_expiry([instance], at.now)))
+        Ok((shape(index, instance, at), first_expiry([instance], at.now)))
     })?;
-    let body = InstanceAnswer { block: at.block, now: timestamp::from_seconds(at.now), mode: at.mode, instance };
     Ok(answer(&at, first_expiry, &body))
+}
+
+fn shape(index: &Index, instance: &Instance, at: &At) -> InstanceAnswer {
+    let said = index.said_of(instance);
+    let own = said.map(|said| &said.operators);
+    let owners = index.operators(instance.lease.owner);
+    let operators = [(own, Scope::Instance), (owners, Scope::Owner)];
+    let operators = || operators.into_iter().filter_map(|(list, scope)| Some((list?, scope)));
+    let items = operators().flat_map(|(list, scope)| list.items.iter().map(move |operator| (operator, scope)));
+    let endorsements = said.map(|said| &said.endorsements);
+    InstanceAnswer {
+        block: at.block,
+        now: timestamp::from_seconds(at.now),
+        mode: at.mode,
+        instance: instance.served(at.now),
+        proposed_owner: said.and_then(|said| said.proposed_owner),
+        operators: items
+            .take(LIST)
+            .map(|(operator, scope)| Operator {
+                account: operator.account,
+                permissions: Permission::all_in(operator.permissions),
+                expires_at: timestamp::from_seconds(operator.expires_at),
+                scope,
+            })
+            .collect(),
+        operators_total: operators().map(|(list, _)| list.total).sum(),
+        endorsements: endorsements
+            .into_iter()
+            .flat_map(|list| &list.items)
+            .map(|endorsement| Endorsement {
+                endorser: endorsement.endorser,
+                topic: endorsement.topic,
+                digest: endorsement.digest,
+                expires_at: timestamp::from_seconds(endorsement.expires_at),
+            })
+            .collect(),
+        endorsements_total: endorsements.map_or(0, |list| list.total),
+    }
 }
 
 fn parse(id: &str) -> Result<InstanceId, Error> {

@@ -66,9 +66,9 @@ pub(crate) struct InstancesQuery {
     params(
         (
             "ns" = String, Path, description = "A label, or the address of an account", example = "acme",
-            pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9._-]{1,63})$",
+            pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})$",
         ),
-        ("name" = String, Path, description = "The name of the service", example = "payments", pattern = "^[a-z0-9._-]{1,63}$"),
+        ("name" = String, Path, description = "The name of the service", example = "payments", pattern = "^[a-z0-9][a-z0-9._-]{0,62}$"),
         InstancesQuery,
     ),
     responses(

@@ -33,10 +33,10 @@ pub(crate) const KNOWN: Known = Known {
 #[expect(dead_code, reason = "documents what `KNOWN` accepts")]
 pub(crate) struct ServicesQuery {
     /// Services of this namespace alone: a label, or the address of an account.
-    #[param(example = "acme", pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9._-]{1,63})$")]
+    #[param(example = "acme", pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})$")]
     namespace: Option<String>,
     /// Services whose name begins with this.
-    #[param(pattern = "^[a-z0-9._-]{0,63}$")]
+    #[param(pattern = "^([a-z0-9][a-z0-9._-]{0,62})?$")]
     prefix: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,

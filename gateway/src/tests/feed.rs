@@ -103,7 +103,7 @@ fn registered(label: &str, count: u64) -> Batch {
     let instance = instance(&acme(), "payments", label);
     let key = instance.service;
     Batch {
-        namespaces: vec![NamespaceRow { id: acme().id(), label: "acme".into(), owner: OWNER }],
+        namespaces: vec![namespace_row()],
         services: vec![ServiceRow { key, namespace: acme().id(), name: "payments".into(), count, sequence: count }],
         instances: vec![instance],
         ..Batch::default()
@@ -138,7 +138,7 @@ async fn what_the_writer_writes_is_served() {
     let gone = instance(&acme(), "payments", "a2");
     let touched = Touched { instances: [row.id, gone.id].into(), services: [row.service].into(), ..Touched::default() };
     let found_at = block(5, 1).block.hash;
-    let reorg = Reorg { ancestor, found_at, touched, namespaces: vec![], services, instances };
+    let reorg = Reorg { ancestor, found_at, touched, namespaces: vec![], services, instances, grants: vec![] };
     writer.reorg(feed.head.block, heads(2), &reorg).await.expect("a reorg");
     feed.head = ancestor;
     feed.until(&["a1"]).await;

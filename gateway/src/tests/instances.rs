@@ -29,6 +29,7 @@ async fn an_answer_says_what_the_chain_says() {
             "owner": OWNER.to_string(),
             "version": "1.0.0",
             "status": "active",
+            "reason": null,
             "live": true,
             "ttl_s": 30,
             "last_heartbeat": "2023-11-14T22:13:20Z",

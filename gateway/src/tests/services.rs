@@ -14,7 +14,12 @@ fn names(answer: &Answer) -> Vec<String> {
 fn world() -> World {
     let mut world = World::new();
     let beta = Namespace::Label("beta".into());
-    world.rows.namespaces.push(NamespaceRow { id: beta.id(), label: "beta".into(), owner: Address::repeat_byte(7) });
+    world.rows.namespaces.push(NamespaceRow {
+        id: beta.id(),
+        label: Some("beta".into()),
+        owner: Address::repeat_byte(7),
+        ..namespace_row()
+    });
     for (namespace, service) in [
         (beta, "payments"),
         (acme(), "search"),

@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bindings::Event;
-use domain::{Address, B256, BlockRef, Bytes, InstanceId, Namespace, NamespaceId, Record, ServiceKey, Status};
+use domain::{
+    Address, B256, BlockRef, Bytes, InstanceId, Namespace, NamespaceId, Permissions, Record, ServiceKey, Status, Topic,
+};
 use proptest::{collection::vec, prelude::*};
-use store::rows::{EventRow, HeartbeatRow};
+use store::rows::{EventRow, Grant, HeartbeatRow, InstanceRow};
 
 use super::{Entry, Misfit, Needs, Past, State};
 
@@ -16,19 +18,47 @@ enum Act {
     Deregister(u8),
     Heartbeat(u8),
     Batch(Vec<u8>),
+    Signed(Vec<u8>),
+    /// Of the namespace of label `n`, or of the account's own if `n` is 0.
+    Open(u8, bool),
+    Registrar(u8, u8),
+    ProposeNamespace(u8),
+    TakeNamespace(u8),
+    Propose(u8, u8),
+    Take(u8, u8),
+    Operator(u8, u8),
+    InstanceOperator(u8, u8, u8),
+    Status(u8, Status),
+    Reap(u8),
+    Endorse(u8, u8, u8),
+    Withdraw(u8, u8),
     NextBlock,
 }
 
 fn act() -> impl Strategy<Value = Act> {
     let who = 0u8..6;
+    let status = prop_oneof![3 => Just(Status::Active), 3 => Just(Status::Suspended), 1 => Just(Status::Revoked)];
     prop_oneof![
         1 => who.clone().prop_map(Act::Claim),
         3 => (who.clone(), any::<u8>()).prop_map(|(i, v)| Act::Register(i, v)),
         3 => (who.clone(), any::<u8>()).prop_map(|(i, v)| Act::Update(i, v)),
         2 => who.clone().prop_map(Act::Deregister),
         3 => who.clone().prop_map(Act::Heartbeat),
-        2 => vec(who, 1..8).prop_map(Act::Batch),
-        4 => Just(Act::NextBlock),
+        2 => vec(who.clone(), 1..8).prop_map(Act::Batch),
+        2 => vec(who.clone(), 1..4).prop_map(Act::Signed),
+        1 => (who.clone(), any::<bool>()).prop_map(|(n, open)| Act::Open(n, open)),
+        1 => (who.clone(), any::<u8>()).prop_map(|(n, v)| Act::Registrar(n, v)),
+        1 => who.clone().prop_map(Act::ProposeNamespace),
+        1 => who.clone().prop_map(Act::TakeNamespace),
+        1 => (who.clone(), any::<u8>()).prop_map(|(i, v)| Act::Propose(i, v)),
+        1 => (who.clone(), any::<u8>()).prop_map(|(i, v)| Act::Take(i, v)),
+        1 => (who.clone(), any::<u8>()).prop_map(|(i, v)| Act::Operator(i, v)),
+        1 => (who.clone(), any::<u8>(), any::<u8>()).prop_map(|(i, w, v)| Act::InstanceOperator(i, w, v)),
+        3 => (who.clone(), status).prop_map(|(i, status)| Act::Status(i, status)),
+        1 => who.clone().prop_map(Act::Reap),
+        2 => (who.clone(), any::<u8>(), any::<u8>()).prop_map(|(i, w, v)| Act::Endorse(i, w, v)),
+        2 => (who, any::<u8>()).prop_map(|(i, w)| Act::Withdraw(i, w)),
+        6 => Just(Act::NextBlock),
     ]
 }
 
@@ -50,6 +80,7 @@ fn record(i: u8, version: u8) -> Record {
 fn emit(state: &State, act: &Act, time: u64) -> Option<Event> {
     let row = |i: u8| state.instances.get(&record(i, 0).id());
     let listed = |i: u8| row(i).filter(|row| row.lease.status.is_listed());
+    let active = |i: u8| row(i).filter(|row| row.lease.status == Status::Active);
     let roster = |service: ServiceKey| state.services.get(&service).map_or((0, 0), |row| (row.sequence, row.count));
     match act {
         Act::NextBlock => None,
@@ -57,12 +88,13 @@ fn emit(state: &State, act: &Act, time: u64) -> Option<Event> {
             let label = format!("label-{i}");
             let namespace = Namespace::Label(label.clone()).id();
             let free = !state.namespaces.contains_key(&namespace);
-            free.then_some(Event::NamespaceClaimed { namespace, owner: Address::ZERO, label })
+            free.then_some(Event::NamespaceClaimed { namespace, owner: account(9), label })
         }
         Act::Register(i, version) => {
             let record = record(*i, *version);
             let (sequence, count) = roster(record.service());
-            listed(*i).is_none().then(|| Event::Registered {
+            let free = [None, Some(Status::Deregistered), Some(Status::Reaped)];
+            free.contains(&row(*i).map(|row| row.lease.status)).then(|| Event::Registered {
                 id: record.id(),
                 service: record.service(),
                 ttl: u32::from(*version) + 5,
@@ -84,7 +116,7 @@ fn emit(state: &State, act: &Act, time: u64) -> Option<Event> {
             sequence: roster(row.service).0 + 1,
             prev_record_hash: row.record_hash,
         }),
-        Act::Deregister(i) => listed(*i).map(|row| Event::Deregistered {
+        Act::Deregister(i) => active(*i).map(|row| Event::Deregistered {
             id: row.id,
             service: row.service,
             epoch: row.lease.epoch + 1,
@@ -96,6 +128,123 @@ fn emit(state: &State, act: &Act, time: u64) -> Option<Event> {
             let ids: Vec<InstanceId> = all.iter().filter_map(|i| listed(*i)).map(|row| row.id).collect();
             (!ids.is_empty()).then_some(Event::HeartbeatBatch { time, ids })
         }
+        other => governance(state, other, time),
+    }
+}
+
+fn account(n: u8) -> Address {
+    Address::repeat_byte(n % 3 + 1)
+}
+
+fn namespace(n: u8) -> NamespaceId {
+    match n {
+        0 => Namespace::Account(Address::repeat_byte(0xaa)).id(),
+        n => Namespace::Label(format!("label-{n}")).id(),
+    }
+}
+
+fn governance(state: &State, act: &Act, time: u64) -> Option<Event> {
+    let row = |i: u8| state.instances.get(&record(i, 0).id());
+    let listed = |i: u8| row(i).filter(|row| row.lease.status.is_listed());
+    let roster = |row: &InstanceRow| state.services.get(&row.service).map_or((0, 0), |row| (row.sequence, row.count));
+    // The owner and the epoch of a namespace.
+    let governed = |id: NamespaceId| match state.namespaces.get(&id) {
+        Some(row) => Some((row.owner, row.epoch)),
+        None => id.account().map(|owner| (owner, 0)),
+    };
+    match act {
+        Act::Signed(all) => {
+            let beats: Vec<_> = all
+                .iter()
+                .filter_map(|i| listed(*i))
+                .filter(|row| row.lease.last_heartbeat < time)
+                .enumerate()
+                .map(|(n, row)| (row.id, time + n as u64))
+                .collect();
+            (!beats.is_empty()).then_some(Event::SignedHeartbeatBatch { beats })
+        }
+        Act::Open(n, open) => governed(namespace(*n)).map(|(owner, epoch)| Event::NamespaceOpenSet {
+            namespace: namespace(*n),
+            owner,
+            open: *open,
+            epoch,
+        }),
+        Act::Registrar(n, v) => governed(namespace(*n)).map(|(_, epoch)| Event::RegistrarSet {
+            namespace: namespace(*n),
+            epoch,
+            registrar: account(*v),
+            expires_at: u64::from(*v / 2),
+        }),
+        Act::ProposeNamespace(n) => {
+            let epoch = state.namespaces.get(&namespace(*n)).filter(|row| row.label.is_some())?.epoch;
+            Some(Event::NamespaceOwnerProposed { namespace: namespace(*n), epoch, account: account(*n) })
+        }
+        Act::TakeNamespace(n) => {
+            let epoch = state.namespaces.get(&namespace(*n)).filter(|row| row.label.is_some())?.epoch + 1;
+            Some(Event::NamespaceOwnerChanged { namespace: namespace(*n), owner: account(*n), epoch })
+        }
+        Act::Propose(i, v) => {
+            listed(*i).map(|row| Event::OwnerProposed { id: row.id, epoch: row.lease.epoch, account: account(*v) })
+        }
+        Act::Take(i, v) => listed(*i).map(|row| Event::OwnerChanged {
+            id: row.id,
+            service: row.service,
+            owner: account(*v),
+            epoch: row.lease.epoch + 1,
+            sequence: roster(row).0 + 1,
+        }),
+        Act::Operator(i, v) => Some(Event::OperatorSet {
+            owner: account(*i),
+            operator: account(*v),
+            permissions: Permissions::from_u8(*v % 8)?,
+            expires_at: time,
+        }),
+        Act::InstanceOperator(i, w, v) => Some(Event::InstanceOperatorSet {
+            id: listed(*i)?.id,
+            epoch: listed(*i)?.lease.epoch,
+            operator: account(*w),
+            permissions: Permissions::from_u8(*v % 8)?,
+            expires_at: time,
+        }),
+        Act::Status(i, to) => {
+            let row = row(*i)?;
+            let (from, revokes) = (row.lease.status, *to == Status::Revoked);
+            let allowed = from != Status::Revoked && from != *to && (revokes || from.is_listed());
+            let (sequence, count) = roster(row);
+            allowed.then(|| Event::StatusSet {
+                id: row.id,
+                service: row.service,
+                authority: row.registrant,
+                status: *to,
+                epoch: row.lease.epoch + u32::from(revokes),
+                sequence: sequence + 1,
+                count: count - u64::from(revokes && from.is_listed()),
+                reason: Bytes::from(vec![0xff; usize::from(*i)]),
+            })
+        }
+        Act::Reap(i) => row(*i).filter(|row| row.lease.status == Status::Active).map(|row| Event::Reaped {
+            id: row.id,
+            service: row.service,
+            epoch: row.lease.epoch + 1,
+            sequence: roster(row).0 + 1,
+            count: roster(row).1 - 1,
+        }),
+        Act::Endorse(i, w, v) => listed(*i).map(|row| Event::Endorsed {
+            id: row.id,
+            endorser: account(*w),
+            topic: Topic(B256::ZERO),
+            epoch: row.lease.epoch,
+            expires_at: u64::from(*v),
+            digest: B256::repeat_byte(*v | 1),
+        }),
+        Act::Withdraw(i, w) => {
+            let row = row(*i)?;
+            let (endorser, topic) = (account(*w), Topic(B256::ZERO));
+            let event = Event::Withdrawn { id: row.id, endorser, topic, epoch: row.lease.epoch };
+            let given = state.grants.get(&event.slot()?).map(|row| &row.grant);
+            matches!(given, Some(Grant::Endorsement { withdrawn: false, .. })).then_some(event)
+        }
+        other => unreachable!("{other:?} is no act of governance"),
     }
 }
 
@@ -109,7 +258,7 @@ fn play(acts: &[Act]) -> (Vec<Entry>, Vec<State>) {
             states.push(state.clone());
             log_index = 0;
         } else if let Some(event) = emit(&state, act, 1_000 + block * 7) {
-            state.apply(block, &event).expect("what the contract emits fits");
+            state.apply(block, log_index, &event).expect("what the contract emits fits");
             entries.push(entry(block, log_index, event));
             log_index += 1;
         }
@@ -120,12 +269,14 @@ fn play(acts: &[Act]) -> (Vec<Entry>, Vec<State>) {
 
 fn entry(number: u64, log_index: u64, event: Event) -> Entry {
     let row = EventRow {
+        contract: Address::ZERO,
         block: BlockRef { number, hash: B256::ZERO },
         log_index,
         tx_hash: B256::ZERO,
         kind: event.kind().to_owned(),
         instance: event.instance(),
         namespace: event.namespace(),
+        slot: event.slot(),
         topics: Vec::new(),
         data: Bytes::new(),
     };
@@ -140,14 +291,20 @@ fn past(entries: &[Entry], up_to: u64, touched: &[Entry]) -> Past {
     };
     let instances: BTreeSet<InstanceId> = touched
         .iter()
+        .filter(|entry| entry.row.slot.is_none())
         .filter_map(|entry| entry.row.instance)
         .chain(beats(&mut touched.iter()).into_iter().map(|beat| beat.instance))
         .collect();
     let services: BTreeSet<ServiceKey> = touched.iter().filter_map(|entry| entry.event.service()).collect();
-    let namespaces: BTreeSet<NamespaceId> =
-        touched.iter().filter(|entry| entry.row.instance.is_none()).filter_map(|entry| entry.row.namespace).collect();
+    let slots: BTreeSet<B256> = touched.iter().filter_map(|entry| entry.row.slot).collect();
+    let namespaces: BTreeSet<NamespaceId> = touched
+        .iter()
+        .filter(|entry| entry.row.instance.is_none() && entry.row.slot.is_none())
+        .filter_map(|entry| entry.row.namespace)
+        .collect();
 
-    let cold = |entry: &&&Entry| entry.row.instance.is_some() && entry.event.kind() != "Heartbeat";
+    let cold =
+        |entry: &&&Entry| entry.row.instance.is_some() && entry.row.slot.is_none() && entry.event.kind() != "Heartbeat";
     let newest = |of: &mut dyn Iterator<Item = (B256, &Entry)>| {
         let mut newest = BTreeMap::new();
         for (id, entry) in of {
@@ -175,8 +332,13 @@ fn past(entries: &[Entry], up_to: u64, touched: &[Entry]) -> Past {
         namespaces: newest(
             &mut kept
                 .iter()
-                .filter(|entry| entry.row.instance.is_none())
+                .filter(|entry| entry.row.instance.is_none() && entry.row.slot.is_none())
                 .filter_map(|entry| entry.row.namespace.filter(|id| namespaces.contains(id)).map(|id| (id.0, *entry))),
+        ),
+        grants: newest(
+            &mut kept
+                .iter()
+                .filter_map(|entry| entry.row.slot.filter(|slot| slots.contains(slot)).map(|slot| (slot, *entry))),
         ),
     }
 }
@@ -198,7 +360,7 @@ proptest! {
         prop_assert!(rebuilt.leases.is_empty());
         for (id, row) in &after.instances {
             let touched = gone.iter().any(|e| {
-                e.row.instance == Some(*id) || crate::log::heartbeats(e).iter().any(|beat| beat.instance == *id)
+                (e.row.instance == Some(*id) && e.row.slot.is_none()) || crate::log::heartbeats(e).iter().any(|beat| beat.instance == *id)
             });
             let now = if touched { rebuilt.instances.get(id) } else { Some(row) };
             prop_assert_eq!(now, before.instances.get(id));
@@ -209,10 +371,17 @@ proptest! {
             prop_assert_eq!(now, before.services.get(key));
         }
         for (id, row) in &after.namespaces {
-            let touched = gone.iter().any(|e| e.row.namespace == Some(*id));
+            let touched =
+                gone.iter().any(|e| e.row.namespace == Some(*id) && e.row.instance.is_none() && e.row.slot.is_none());
             let now = if touched { rebuilt.namespaces.get(id) } else { Some(row) };
             prop_assert_eq!(now, before.namespaces.get(id));
         }
+        // Of the grants, those that a block above has set go, and what was in their places comes back.
+        let mut grants = after.grants.clone();
+        grants.retain(|_, row| row.block_number <= ancestor);
+        prop_assert!(rebuilt.grants.keys().all(|slot| !grants.contains_key(slot)));
+        grants.extend(rebuilt.grants);
+        prop_assert_eq!(&grants, &before.grants);
     }
 
     #[test]
@@ -222,18 +391,19 @@ proptest! {
         let (before, batch) = entries.split_at(entries.partition_point(|e| e.row.block.number <= block));
         let mut whole = State::default();
         for e in before {
-            prop_assert_eq!(whole.apply(e.row.block.number, &e.event), Ok(()));
+            prop_assert_eq!(whole.apply(e.row.block.number, e.row.log_index, &e.event), Ok(()));
         }
         let needs = Needs::of(batch.iter().map(|e| &e.event));
         let leases = pick(&whole.instances, &needs.leases).into_iter().map(|(id, row)| (id, row.lease)).collect();
         let mut part = State {
-            namespaces: BTreeMap::new(),
+            namespaces: pick(&whole.namespaces, &needs.namespaces),
             services: pick(&whole.services, &needs.services),
             instances: pick(&whole.instances, &needs.instances),
             leases,
+            grants: pick(&whole.grants, &needs.endorsements),
         };
         for e in batch {
-            prop_assert_eq!(part.apply(e.row.block.number, &e.event), Ok(()));
+            prop_assert_eq!(part.apply(e.row.block.number, e.row.log_index, &e.event), Ok(()));
         }
         let last = states.last().expect("one state at least");
         for (id, row) in &part.instances {
@@ -244,6 +414,12 @@ proptest! {
         }
         for (key, row) in &part.services {
             prop_assert_eq!(last.services.get(key), Some(row));
+        }
+        for (id, row) in &part.namespaces {
+            prop_assert_eq!(last.namespaces.get(id), Some(row));
+        }
+        for (slot, row) in &part.grants {
+            prop_assert_eq!(last.grants.get(slot), Some(row));
         }
     }
 
@@ -256,7 +432,7 @@ proptest! {
         prop_assume!(entries[missing + 1..].iter().any(|e| e.event.service() == Some(service)));
         let mut state = State::default();
         let rest = entries.iter().enumerate().filter(|(n, _)| *n != missing);
-        let ok = rest.map(|(_, e)| state.apply(e.row.block.number, &e.event)).all(|result| result.is_ok());
+        let ok = rest.map(|(_, e)| state.apply(e.row.block.number, e.row.log_index, &e.event)).all(|result| result.is_ok());
         prop_assert!(!ok);
     }
 }
@@ -271,12 +447,12 @@ fn a_heartbeat_of_nobody_or_of_somebody_who_left_does_not_fit() {
     let mut state = states[0].clone();
     let id = record(0, 0).id();
     assert!(matches!(
-        state.apply(9, &Event::Heartbeat { id, time: 1 }),
+        state.apply(9, 0, &Event::Heartbeat { id, time: 1 }),
         Err(Misfit::WrongStatus { status: Status::Deregistered, .. })
     ));
     let id = record(1, 0).id();
     assert!(matches!(
-        state.apply(9, &Event::HeartbeatBatch { time: 1, ids: vec![id] }),
+        state.apply(9, 0, &Event::HeartbeatBatch { time: 1, ids: vec![id] }),
         Err(Misfit::UnknownInstance { .. })
     ));
     assert_eq!(state, states[0]);

@@ -57,7 +57,12 @@ async fn every_event_reaches_the_index_before_and_after_a_restart() -> Result<()
     let indexer = world.index();
     let backfilled = world.agrees().await?;
     ensure!(backfilled.instances.len() == 6 && backfilled.services.len() == 2, "{backfilled:?}");
-    ensure!(backfilled.namespaces.iter().any(|row| row.id == Namespace::Label(row.label.clone()).id()));
+    ensure!(
+        backfilled
+            .namespaces
+            .iter()
+            .any(|row| row.label.clone().is_some_and(|label| row.id == Namespace::Label(label).id()))
+    );
     ensure!(backfilled.instances.iter().any(|row| row.endpoints[0].starts_with(b"\0\xff")));
 
     acts(&world, 30..60).await?;

@@ -118,7 +118,7 @@ impl World {
             ensure!(listed.count() as u64 == row.count, "count of {}", row.key);
         }
         for row in &snapshot.namespaces {
-            ensure!(contract.namespaceOf(row.id.0).call().await?.owner == row.owner, "owner of {}", row.label);
+            ensure!(contract.namespaceOf(row.id.0).call().await?.owner == row.owner, "owner of {}", row.id);
         }
         Ok(snapshot)
     }

@@ -1,6 +1,7 @@
 //! Columns to values and back.
 
 use alloy_primitives::{Address, B256, Bytes};
+use domain::Permissions;
 use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 
 use crate::StoreError;
@@ -22,9 +23,15 @@ impl<'r> Columns<'r> {
     }
 
     /// A column that holds no negative numbers, in a type that holds all of its values.
-    pub(super) fn number<T: TryFrom<i64>>(&self, name: &'static str) -> Result<T, StoreError> {
+    pub(crate) fn number<T: TryFrom<i64>>(&self, name: &'static str) -> Result<T, StoreError> {
         let n: i64 = self.get(name)?;
         T::try_from(n).map_err(|_| self.corrupt(format!("{name} is {n}")))
+    }
+
+    /// As [`number`](Self::number), of a column of 32 bits.
+    pub(crate) fn small(&self, name: &'static str) -> Result<u32, StoreError> {
+        let n: i32 = self.get(name)?;
+        u32::try_from(n).map_err(|_| self.corrupt(format!("{name} is {n}")))
     }
 
     pub(crate) fn word(&self, name: &'static str) -> Result<B256, StoreError> {
@@ -42,6 +49,24 @@ impl<'r> Columns<'r> {
     pub(crate) fn address(&self, name: &'static str) -> Result<Address, StoreError> {
         let bytes: &[u8] = self.get(name)?;
         Address::try_from(bytes).map_err(|_| self.corrupt(format!("{name} has {} bytes, not 20", bytes.len())))
+    }
+
+    pub(super) fn optional_address(&self, name: &'static str) -> Result<Option<Address>, StoreError> {
+        match self.get::<Option<&[u8]>>(name)? {
+            Some(_) => self.address(name).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An account, or none where the contract has the zero address or nothing at all.
+    pub(crate) fn optional_account(&self, name: &'static str) -> Result<Option<Address>, StoreError> {
+        Ok(self.optional_address(name)?.filter(|account| !account.is_zero()))
+    }
+
+    pub(crate) fn permissions(&self, name: &'static str) -> Result<Permissions, StoreError> {
+        let bits: i16 = self.get(name)?;
+        let known = u8::try_from(bits).ok().and_then(Permissions::from_u8);
+        known.ok_or_else(|| self.corrupt(format!("{name} is {bits}")))
     }
 
     pub(super) fn bytes(&self, name: &'static str) -> Result<Bytes, StoreError> {

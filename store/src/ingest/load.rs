@@ -12,17 +12,17 @@ use super::{
 };
 use crate::{
     StoreError,
-    rows::{Checkpoint, EventRow, HeartbeatRow, InstanceRow, Origin, ServiceRow},
+    rows::{Checkpoint, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, Origin, ServiceRow},
 };
 
 /// What blocks that go away have written to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Touched {
-    /// Instances with an event or a heartbeat in them.
+    /// Instances with an event or a heartbeat in them; those that they only say who may act for, or endorse, aside.
     pub instances: BTreeSet<InstanceId>,
     /// Services whose roster changed in them.
     pub services: BTreeSet<ServiceKey>,
-    /// Claimed namespaces with an event in them.
+    /// Namespaces that were claimed, transferred, opened or closed in them.
     pub namespaces: BTreeSet<NamespaceId>,
 }
 
@@ -36,8 +36,10 @@ pub struct History {
     pub heartbeats: Vec<HeartbeatRow>,
     /// The newest event of each kind of each service, of whichever instance.
     pub rosters: Vec<EventRow>,
-    /// The newest event of each kind of each claimed namespace.
+    /// The newest event of each kind of each namespace.
     pub namespaces: Vec<EventRow>,
+    /// The newest event of each kind of each slot that the blocks above have set: proposals, grants, endorsements.
+    pub grants: Vec<EventRow>,
 }
 
 /// The checkpoint, or none if the database holds no index yet.
@@ -96,6 +98,15 @@ impl Writer {
             .collect()
     }
 
+    /// The namespaces of these ids. Ids without a row are left out.
+    pub async fn namespaces(&self, ids: &BTreeSet<NamespaceId>) -> Result<Vec<NamespaceRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM namespace WHERE namespace_id = ANY($1)")
+            .bind(words(ids.iter().map(|id| &id.0)))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(namespace_row).collect()
+    }
+
     /// The services of these keys. Keys without a row are left out.
     pub async fn services(&self, keys: &BTreeSet<ServiceKey>) -> Result<Vec<ServiceRow>, StoreError> {
         let rows = sqlx::query("SELECT * FROM service WHERE service_key = ANY($1)")
@@ -109,7 +120,7 @@ impl Writer {
     pub async fn touched_above(&self, number: u64) -> Result<Touched, StoreError> {
         let number = big("block number", number)?;
         let instances: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT instance_id FROM event WHERE block_number > $1 AND instance_id IS NOT NULL
+            "SELECT instance_id FROM event WHERE block_number > $1 AND instance_id IS NOT NULL AND slot IS NULL
              UNION SELECT instance_id FROM heartbeat WHERE block_number > $1",
         )
         .bind(number)
@@ -117,14 +128,14 @@ impl Writer {
         .await?;
         let services: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT DISTINCT service_key FROM event JOIN instance USING (instance_id)
-             WHERE block_number > $1 AND kind <> 'Heartbeat'",
+             WHERE block_number > $1 AND slot IS NULL AND kind <> 'Heartbeat'",
         )
         .bind(number)
         .fetch_all(&self.pool)
         .await?;
         let namespaces: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT DISTINCT namespace_id FROM event
-             WHERE block_number > $1 AND namespace_id IS NOT NULL AND instance_id IS NULL",
+             WHERE block_number > $1 AND namespace_id IS NOT NULL AND instance_id IS NULL AND slot IS NULL",
         )
         .bind(number)
         .fetch_all(&self.pool)
@@ -142,7 +153,7 @@ impl Writer {
         let instances = words(touched.instances.iter().map(|id| &id.0));
         let events = sqlx::query(
             "SELECT DISTINCT ON (instance_id, kind) * FROM event
-             WHERE instance_id = ANY($1) AND kind <> 'Heartbeat' AND block_number <= $2
+             WHERE instance_id = ANY($1) AND slot IS NULL AND kind <> 'Heartbeat' AND block_number <= $2
              ORDER BY instance_id, kind, block_number DESC, log_index DESC",
         )
         .bind(&instances)
@@ -163,7 +174,8 @@ impl Writer {
         let rosters = sqlx::query(
             "SELECT DISTINCT ON (instance.service_key, event.kind) event.*
              FROM instance JOIN event USING (instance_id)
-             WHERE instance.service_key = ANY($1) AND event.kind <> 'Heartbeat' AND event.block_number <= $2
+             WHERE instance.service_key = ANY($1) AND event.slot IS NULL AND event.kind <> 'Heartbeat'
+               AND event.block_number <= $2
              ORDER BY instance.service_key, event.kind, event.block_number DESC, event.log_index DESC",
         )
         .bind(words(touched.services.iter().map(|key| &key.0)))
@@ -172,10 +184,18 @@ impl Writer {
         .await?;
         let namespaces = sqlx::query(
             "SELECT DISTINCT ON (namespace_id, kind) * FROM event
-             WHERE namespace_id = ANY($1) AND instance_id IS NULL AND block_number <= $2
+             WHERE namespace_id = ANY($1) AND instance_id IS NULL AND slot IS NULL AND block_number <= $2
              ORDER BY namespace_id, kind, block_number DESC, log_index DESC",
         )
         .bind(words(touched.namespaces.iter().map(|id| &id.0)))
+        .bind(up_to)
+        .fetch_all(&self.pool)
+        .await?;
+        let grants = sqlx::query(
+            "SELECT DISTINCT ON (slot, kind) * FROM event
+             WHERE slot IS NOT NULL AND slot IN (SELECT slot FROM event WHERE block_number > $1) AND block_number <= $1
+             ORDER BY slot, kind, block_number DESC, log_index DESC",
+        )
         .bind(up_to)
         .fetch_all(&self.pool)
         .await?;
@@ -184,6 +204,7 @@ impl Writer {
             heartbeats: heartbeats.iter().map(heartbeat_row).collect::<Result<_, _>>()?,
             rosters: rosters.iter().map(event_row).collect::<Result<_, _>>()?,
             namespaces: namespaces.iter().map(event_row).collect::<Result<_, _>>()?,
+            grants: grants.iter().map(event_row).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -216,6 +237,7 @@ pub(crate) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
             genesis_hash: c.word("genesis_hash")?,
             contract: c.address("contract")?,
             code_hash: c.word("code_hash")?,
+            endorsements: c.optional_address("endorsements")?,
             deploy_block: block_ref(&c, "deploy_block", "deploy_hash")?,
         },
         head: BlockRef { number: head, hash: c.word("head_hash")? },
@@ -233,17 +255,16 @@ pub(crate) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
 }
 
 fn lease(c: &Columns<'_>) -> Result<Lease, StoreError> {
-    let (ttl, epoch, status): (i32, i32, i16) = (c.get("ttl")?, c.get("epoch")?, c.get("status")?);
-    let small = |name: &str, n: i32| u32::try_from(n).map_err(|_| c.corrupt(format!("{name} is {n}")));
+    let status: i16 = c.get("status")?;
     Ok(Lease {
         owner: c.address("owner")?,
         last_heartbeat: c.number("last_heartbeat")?,
-        ttl: small("ttl", ttl)?,
+        ttl: c.small("ttl")?,
         status: u8::try_from(status)
             .ok()
             .and_then(Status::from_u8)
             .ok_or_else(|| c.corrupt(format!("status is {status}")))?,
-        epoch: small("epoch", epoch)?,
+        epoch: c.small("epoch")?,
     })
 }
 
@@ -260,7 +281,19 @@ pub(crate) fn instance_row(row: &PgRow) -> Result<InstanceRow, StoreError> {
         record_hash: c.word("record_hash")?,
         registered_block: c.number("registered_block")?,
         updated_block: c.number("updated_block")?,
+        reason: c.get::<Option<Vec<u8>>>("reason")?.map(Bytes::from),
         lease: lease(&c)?,
+    })
+}
+
+pub(crate) fn namespace_row(row: &PgRow) -> Result<NamespaceRow, StoreError> {
+    let c = Columns { table: "namespace", row };
+    Ok(NamespaceRow {
+        id: NamespaceId(c.word("namespace_id")?),
+        label: c.get("label")?,
+        owner: c.address("owner")?,
+        open: c.get("open")?,
+        epoch: c.small("epoch")?,
     })
 }
 
@@ -295,9 +328,11 @@ fn event_row(row: &PgRow) -> Result<EventRow, StoreError> {
         block: block_ref(&c, "block_number", "block_hash")?,
         log_index: c.number("log_index")?,
         tx_hash: c.word("tx_hash")?,
+        contract: c.address("contract")?,
         kind: c.get("kind")?,
         instance: c.optional_word("instance_id")?.map(InstanceId),
         namespace: c.optional_word("namespace_id")?.map(NamespaceId),
+        slot: c.optional_word("slot")?,
         topics: topics.chunks_exact(32).map(B256::from_slice).collect(),
         data: c.bytes("data")?,
     })

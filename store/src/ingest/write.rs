@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Rows per statement: bounds the memory that a statement takes on both sides.
-const CHUNK: usize = 10_000;
+pub(super) const CHUNK: usize = 10_000;
 
 /// What a row of `changes` is about.
 pub(super) type Change = (&'static str, B256);
@@ -38,9 +38,9 @@ pub(super) async fn events(db: &mut PgConnection, rows: &[EventRow]) -> Result<(
     for rows in rows.chunks(CHUNK) {
         sqlx::query(
             "INSERT INTO event (block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id,
-                                topics, data)
+                                topics, data, contract, slot)
              SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[],
-                                  $7::bytea[], $8::bytea[], $9::bytea[])",
+                                  $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[])",
         )
         .bind(column(rows, |row| big("block number", row.block.number))?)
         .bind(column(rows, |row| big("log index", row.log_index))?)
@@ -51,6 +51,8 @@ pub(super) async fn events(db: &mut PgConnection, rows: &[EventRow]) -> Result<(
         .bind(slices(rows, |row| row.namespace.as_ref().map(|id| id.0.as_slice())))
         .bind(slices(rows, |row| row.topics.concat()))
         .bind(slices(rows, |row| row.data.as_ref()))
+        .bind(slices(rows, |row| row.contract.as_slice()))
+        .bind(slices(rows, |row| row.slot.as_ref().map(B256::as_slice)))
         .execute(&mut *db)
         .await?;
     }
@@ -76,13 +78,16 @@ pub(super) async fn heartbeats(db: &mut PgConnection, rows: &[HeartbeatRow]) -> 
 pub(super) async fn namespaces(db: &mut PgConnection, rows: &[NamespaceRow]) -> Result<(), StoreError> {
     for rows in rows.chunks(CHUNK) {
         sqlx::query(
-            "INSERT INTO namespace (namespace_id, label, owner)
-             SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[])
-             ON CONFLICT (namespace_id) DO UPDATE SET label = EXCLUDED.label, owner = EXCLUDED.owner",
+            "INSERT INTO namespace (namespace_id, label, owner, open, epoch)
+             SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[], $4::boolean[], $5::integer[])
+             ON CONFLICT (namespace_id) DO UPDATE
+             SET label = EXCLUDED.label, owner = EXCLUDED.owner, open = EXCLUDED.open, epoch = EXCLUDED.epoch",
         )
         .bind(slices(rows, |row| row.id.0.as_slice()))
-        .bind(slices(rows, |row| row.label.as_str()))
+        .bind(slices(rows, |row| row.label.as_deref()))
         .bind(slices(rows, |row| row.owner.as_slice()))
+        .bind(slices(rows, |row| row.open))
+        .bind(column(rows, |row| integer("epoch", row.epoch))?)
         .execute(&mut *db)
         .await?;
     }
@@ -119,18 +124,18 @@ pub(super) async fn instances(db: &mut PgConnection, rows: &[InstanceRow]) -> Re
                  FROM unnest($10::bigint[], $11::bytea[]) WITH ORDINALITY AS t (n, value, place) GROUP BY n
              )
              INSERT INTO instance (instance_id, service_key, label, registrant, version, metadata, record_hash,
-                                   registered_block, updated_block, endpoints)
+                                   registered_block, updated_block, reason, endpoints)
              SELECT t.instance_id, t.service_key, t.label, t.registrant, t.version, t.metadata, t.record_hash,
-                    t.registered_block, t.updated_block, coalesce(endpoint.values, '{}')
+                    t.registered_block, t.updated_block, t.reason, coalesce(endpoint.values, '{}')
              FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[], $5::text[], $6::bytea[], $7::bytea[],
-                         $8::bigint[], $9::bigint[]) WITH ORDINALITY
+                         $8::bigint[], $9::bigint[], $12::bytea[]) WITH ORDINALITY
                   AS t (instance_id, service_key, label, registrant, version, metadata, record_hash,
-                        registered_block, updated_block, n)
+                        registered_block, updated_block, reason, n)
              LEFT JOIN endpoint USING (n)
              ON CONFLICT (instance_id) DO UPDATE
              SET version = EXCLUDED.version, metadata = EXCLUDED.metadata, record_hash = EXCLUDED.record_hash,
                  registered_block = EXCLUDED.registered_block, updated_block = EXCLUDED.updated_block,
-                 endpoints = EXCLUDED.endpoints",
+                 reason = EXCLUDED.reason, endpoints = EXCLUDED.endpoints",
         )
         .bind(slices(rows, |row| row.id.0.as_slice()))
         .bind(slices(rows, |row| row.service.0.as_slice()))
@@ -143,6 +148,7 @@ pub(super) async fn instances(db: &mut PgConnection, rows: &[InstanceRow]) -> Re
         .bind(column(rows, |row| big("block number", row.updated_block))?)
         .bind(endpoints().map(|(n, _)| n).collect::<Vec<_>>())
         .bind(endpoints().map(|(_, endpoint)| endpoint.as_ref()).collect::<Vec<&[u8]>>())
+        .bind(slices(rows, |row| row.reason.as_ref().map(|reason| -> &[u8] { reason })))
         .execute(&mut *db)
         .await?;
     }
@@ -193,14 +199,14 @@ pub(super) fn count(len: usize) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX)
 }
 
-fn integer(what: &'static str, value: u32) -> Result<i32, StoreError> {
+pub(super) fn integer(what: &'static str, value: u32) -> Result<i32, StoreError> {
     i32::try_from(value).map_err(|_| StoreError::TooLarge { what, value: value.into() })
 }
 
-fn slices<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+pub(super) fn slices<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
 }
 
-fn column<R, T>(rows: &[R], of: impl Fn(&R) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+pub(super) fn column<R, T>(rows: &[R], of: impl Fn(&R) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
     rows.iter().map(of).collect()
 }
