@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        chain, completions, deregister, discover, gateway, heartbeat, indexer, key, namespace, register, status, up,
-        update,
+        authority, chain, completions, deregister, discover, endorse, gateway, heartbeat, indexer, key, namespace,
+        operator, reap, register, relay, status, transfer, up, update,
     },
     exit,
     logs::{LogFormat, LogLevel},
@@ -59,6 +59,16 @@ pub enum Command {
     Update(update::Args),
     Heartbeat(heartbeat::Args),
     Deregister(deregister::Args),
+    #[command(subcommand)]
+    Transfer(transfer::Command),
+    #[command(subcommand)]
+    Operator(operator::Command),
+    Relay(relay::Args),
+    Suspend(authority::Suspend),
+    Reinstate(authority::Reinstate),
+    Revoke(authority::Revoke),
+    Endorse(endorse::Args),
+    Reap(reap::Args),
     Discover(discover::Args),
     Status(status::Args),
     #[command(subcommand)]

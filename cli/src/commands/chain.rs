@@ -13,14 +13,16 @@ use crate::{
     out,
 };
 
-/// Put the registry on a chain
+/// Put the contracts on a chain
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Deploy the registry, unless it is there
+    /// Deploy the registry and its endorsements, unless they are there
     ///
-    /// Where the chain has the canonical CREATE2 deployer, the address is the same on every chain and a second
+    /// Where the chain has the canonical CREATE2 deployer, the addresses are the same on every chain and a second
     /// deployment finds the first. The code that the chain then has is compared with this program's.
-    #[command(after_help = "--json: {contract, chain_id, deploy_block | null, deployed, tx | null}")]
+    #[command(
+        after_help = "--json: {contract, endorsements, chain_id, deploy_block | null, deployed, tx | null, endorsements_tx | null}"
+    )]
     Deploy(Deploy),
 }
 
@@ -44,11 +46,13 @@ pub struct Deploy {
 #[derive(Serialize)]
 struct Answer {
     contract: String,
+    endorsements: String,
     chain_id: u64,
     deploy_block: Option<u64>,
     /// False if it was there.
     deployed: bool,
     tx: Option<String>,
+    endorsements_tx: Option<String>,
 }
 
 /// Runs it.
@@ -60,16 +64,22 @@ pub async fn run(settings: &Settings, command: Command) -> Result<Exit> {
     let deployment = deploy::deploy(&chain, &key, Duration::from_secs(args.wait)).await?;
     let answer = Answer {
         contract: deployment.registry.address().to_string(),
+        endorsements: deployment.endorsements.address().to_string(),
         chain_id: chain.chain_id(),
         deploy_block: deployment.deploy_block,
         deployed: deployment.tx.is_some(),
         tx: deployment.tx.map(|tx| tx.to_string()),
+        endorsements_tx: deployment.endorsements_tx.map(|tx| tx.to_string()),
     };
     out::either(args.json, &answer, || {
-        let Answer { contract, chain_id, .. } = &answer;
+        let Answer { contract, endorsements, chain_id, .. } = &answer;
         let block = answer.deploy_block.map_or("an unknown block".to_owned(), |block| format!("block {block}"));
         let how = if answer.deployed { "deployed" } else { "there already, deployed" };
-        format!("the registry of chain {chain_id} is at {contract}: {how} in {block}\n")
+        let theirs = if answer.endorsements_tx.is_some() { "deployed" } else { "there already" };
+        format!(
+            "the registry of chain {chain_id} is at {contract}: {how} in {block}\nits endorsements are at {endorsements}: \
+             {theirs}\n"
+        )
     })?;
     Ok(Exit::Ok)
 }

@@ -3,13 +3,16 @@
 use std::{io::Read, time::Duration};
 
 use anyhow::Result;
-use client::{Publisher, heartbeat};
-use domain::InstanceId;
+use client::heartbeat;
+use domain::{Address, InstanceId};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::target::{PublishArgs, duration, service},
+    commands::{
+        sign::{self, SignArgs},
+        target::{PublishArgs, account, duration, service},
+    },
     config::Settings,
     exit::{Exit, usage},
     out,
@@ -18,7 +21,7 @@ use crate::{
 
 /// Renew the lease of one or more instances
 ///
-/// Once, or with --every for as long as it runs: until Ctrl-C or SIGTERM. A node that does not answer is asked again;
+/// By the owner's key or an operator's. Once, or with --every for as long as it runs: until Ctrl-C or SIGTERM. A node that does not answer is asked again;
 /// what does not pass by itself, such as an instance that is gone, ends it.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,11 +34,14 @@ pub struct Args {
     /// Which instance of the account; may be repeated: they are renewed in one transaction
     #[arg(long = "label", value_name = "LABEL", requires = "service")]
     pub labels: Vec<String>,
+    /// Who registered them [default: the account that signs]
+    #[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "service")]
+    pub registrant: Option<Address>,
     /// An instance by its id; may be repeated
     #[arg(long = "id", value_name = "ID")]
-    pub ids: Vec<String>,
+    pub ids: Vec<InstanceId>,
     /// Go on, with such a pause; `auto` is a third of the shortest ttl
-    #[arg(long, value_parser = pause, value_name = "DURATION")]
+    #[arg(long, value_parser = pause, value_name = "DURATION", conflicts_with = "sign_only")]
     pub every: Option<Pause>,
     /// End when stdin does: for programs that start this one and may die
     #[arg(long, hide = true)]
@@ -43,6 +49,9 @@ pub struct Args {
     /// Where to
     #[command(flatten)]
     pub publish: PublishArgs,
+    /// Whether to sign only
+    #[command(flatten)]
+    pub sign: SignArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -83,13 +92,12 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     for label in &args.labels {
         domain::text::check_name("label", label).map_err(client::InputError::from)?;
     }
-    let mut ids = Vec::new();
-    for id in &args.ids {
-        ids.push(id.parse::<InstanceId>().map_err(|error| usage(format!("--id: {error}")))?);
+    if args.sign.sign_only {
+        return sign(settings, &args).await;
     }
     let Some(pause) = args.every else {
         let publisher = args.publish.connect(settings).await?;
-        let ids = all_ids(&args, &publisher, ids)?;
+        let ids = all_ids(&args, publisher.account())?;
         print(&heartbeat::beat(&publisher, &ids).await?, args.json)?;
         return Ok(Exit::Ok);
     };
@@ -99,22 +107,27 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         stop_with_stdin(stop.clone());
     }
     tokio::select! {
-        result = go_on(settings, &args, ids, pause, &stop) => result?,
+        result = go_on(settings, &args, pause, &stop) => result?,
         () = stop.cancelled() => {}
         () = signals.next() => {}
     }
     Ok(Exit::Ok)
 }
 
-async fn go_on(
-    settings: &Settings,
-    args: &Args,
-    ids: Vec<InstanceId>,
-    pause: Pause,
-    stop: &CancellationToken,
-) -> Result<()> {
+/// Prints a heartbeat for each, all of the chain's time of now.
+async fn sign(settings: &Settings, args: &Args) -> Result<Exit> {
+    let signer = args.publish.sign(settings).await?;
+    let now = signer.registry().chain().head().await?.time;
+    let deadline = args.sign.deadline(&signer).await?;
+    for id in all_ids(args, signer.account())? {
+        sign::print(&signer.heartbeat(id, now, deadline).await?)?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn go_on(settings: &Settings, args: &Args, pause: Pause, stop: &CancellationToken) -> Result<()> {
     let publisher = args.publish.connect_patiently(settings).await?;
-    let ids = all_ids(args, &publisher, ids)?;
+    let ids = all_ids(args, publisher.account())?;
     let pause = match pause {
         Pause::Of(pause) => pause,
         Pause::Auto => heartbeat::default_pause(&publisher, &ids).await?,
@@ -132,10 +145,12 @@ async fn go_on(
 }
 
 /// Those of `--id`, and those that `--label` names.
-fn all_ids(args: &Args, publisher: &Publisher, mut ids: Vec<InstanceId>) -> Result<Vec<InstanceId>> {
-    if let Some(text) = &args.service {
-        let service = service(text, publisher.account())?;
-        ids.extend(args.labels.iter().map(|label| publisher.instance(&service, label)));
+fn all_ids(args: &Args, signer: Address) -> Result<Vec<InstanceId>> {
+    let mut ids = args.ids.clone();
+    if let Some(name) = &args.service {
+        let service = service(name, signer)?;
+        let registrant = args.registrant.unwrap_or(signer);
+        ids.extend(args.labels.iter().map(|label| service.instance(registrant, label)));
     }
     Ok(ids)
 }

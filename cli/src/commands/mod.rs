@@ -1,18 +1,29 @@
-//! The commands, a file for each. `target` has the flags that several of them share.
+//! The commands, a file for each. The flags that several of them share: `target` (which registry, who signs), `instance`,
+//! `record`, `sign` (to sign only), `term` (until when).
 
+pub mod authority;
 pub mod chain;
 pub mod completions;
 pub mod deregister;
 pub mod discover;
+pub mod endorse;
 pub mod gateway;
 pub mod heartbeat;
 pub mod indexer;
+pub mod instance;
 pub mod key;
 pub mod namespace;
+pub mod operator;
+pub mod reap;
 pub mod record;
 pub mod register;
+pub mod registrar;
+pub mod relay;
+pub mod sign;
 pub mod status;
 pub mod target;
+pub mod term;
+pub mod transfer;
 pub mod up;
 pub mod update;
 
@@ -45,6 +56,14 @@ pub async fn run(args: Args) -> Result<Exit> {
         Command::Update(args) => update::run(&settings, args).await,
         Command::Heartbeat(args) => heartbeat::run(&settings, args).await,
         Command::Deregister(args) => deregister::run(&settings, args).await,
+        Command::Transfer(command) => transfer::run(&settings, command).await,
+        Command::Operator(command) => operator::run(&settings, command).await,
+        Command::Relay(args) => relay::run(&settings, args).await,
+        Command::Suspend(args) => authority::suspend(&settings, args).await,
+        Command::Reinstate(args) => authority::reinstate(&settings, args).await,
+        Command::Revoke(args) => authority::revoke(&settings, args).await,
+        Command::Endorse(args) => endorse::run(&settings, args).await,
+        Command::Reap(args) => reap::run(&settings, args).await,
         Command::Discover(args) => discover::run(&settings, args).await,
         Command::Status(args) => status::run(&settings, args).await,
         Command::Key(command) => key::run(&settings, command).await,

@@ -1,14 +1,15 @@
 //! `rollcall register`
 
 use anyhow::Result;
-use client::{Body, Registration, publish::Outcome};
+use client::{Body, Registration};
 use domain::Bytes;
 use serde::Serialize;
 
 use crate::{
     commands::{
         record::RecordArgs,
-        target::{PublishArgs, Transaction, service},
+        sign::{self, SignArgs},
+        target::{PublishArgs, Transaction, service, transaction},
     },
     config::Settings,
     exit::Exit,
@@ -41,6 +42,9 @@ pub struct Args {
     /// Where to
     #[command(flatten)]
     pub publish: PublishArgs,
+    /// Whether to sign only
+    #[command(flatten)]
+    pub sign: SignArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -69,16 +73,20 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     body.check()?;
     domain::text::check_name("label", &args.label).map_err(client::InputError::from)?;
 
+    if args.sign.sign_only {
+        let signer = args.publish.sign(settings).await?;
+        let service = service(&args.service, signer.account())?;
+        let registration = Registration { service, label: args.label, body };
+        sign::print(&signer.register(&registration, args.sign.deadline(&signer).await?).await?)?;
+        return Ok(Exit::Ok);
+    }
     let publisher = args.publish.connect(settings).await?;
     let service = service(&args.service, publisher.account())?;
     let id = publisher.instance(&service, &args.label);
     let ttl = body.ttl;
     let registration = Registration { service, label: args.label, body };
     let outcome = publisher.register(&registration).await?;
-    let transaction = match &outcome {
-        Outcome::Done(done) => Some(Transaction::from(done)),
-        Outcome::Already => None,
-    };
+    let transaction = transaction(&outcome);
     let Registration { service, label, .. } = registration;
     let answer = Answer {
         id: id.to_string(),

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use client::{Chain, ChainError, Publisher, Registry, SecretUrl, Service, publish::Done};
+use client::{
+    Chain, ChainError, Key, Publisher, Registry, SecretUrl, Service, Signer,
+    publish::{Done, Outcome},
+};
 use domain::Address;
 use serde::Serialize;
 
@@ -50,10 +53,20 @@ impl RegistryArgs {
 impl PublishArgs {
     /// Connects to the registry as the account that signs.
     pub async fn connect(&self, settings: &Settings) -> Result<Publisher> {
+        let (key, registry) = self.open(settings).await?;
+        Ok(Publisher::new(registry, &key, Duration::from_secs(self.wait)))
+    }
+
+    /// The same for who signs and sends nothing.
+    pub async fn sign(&self, settings: &Settings) -> Result<Signer> {
+        let (key, registry) = self.open(settings).await?;
+        Ok(Signer::new(registry, &key))
+    }
+
+    async fn open(&self, settings: &Settings) -> Result<(Key, Registry)> {
         // The key first: it needs no network.
         let key = key::signer(settings, &self.signer).await?;
-        let registry = self.registry.connect(settings).await?;
-        Ok(Publisher::new(registry, &key, Duration::from_secs(self.wait)))
+        Ok((key, self.registry.connect(settings).await?))
     }
 
     /// The same for what is to run on: waits for a node that does not answer yet.
@@ -82,9 +95,28 @@ impl std::str::FromStr for Contract {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let address =
-            s.trim().parse().map_err(|_| "not an address: expected 0x and 40 hexadecimal digits".to_owned())?;
-        Ok(Self(address))
+        account(s).map(Self)
+    }
+}
+
+/// An account, or an error that says what one looks like.
+pub fn account(text: &str) -> Result<Address, String> {
+    text.trim().parse().map_err(|_| "not an address: expected 0x and 40 hexadecimal digits".to_owned())
+}
+
+/// The transaction of what was not so already.
+pub fn transaction(outcome: &Outcome) -> Option<Transaction> {
+    match outcome {
+        Outcome::Done(done) => Some(Transaction::from(done)),
+        Outcome::Already => None,
+    }
+}
+
+/// Since when it is so, in words.
+pub fn when(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done(done) => format!("(since block {})", done.block.number),
+        Outcome::Already => "(it was so already)".to_owned(),
     }
 }
 

@@ -1,13 +1,15 @@
 //! `rollcall update`
 
 use anyhow::{Context, Result};
-use client::{Body, InstanceName};
+use client::{Body, InstanceName, Registry};
 use serde::Serialize;
 
 use crate::{
     commands::{
+        instance::InstanceArgs,
         record::RecordArgs,
-        target::{PublishArgs, Transaction, service},
+        sign::{self, SignArgs},
+        target::{PublishArgs, Transaction},
     },
     config::Settings,
     exit::{Exit, usage},
@@ -16,16 +18,14 @@ use crate::{
 
 /// Replace the record of an instance
 ///
-/// What is not given stays as it is. An update is no heartbeat; a new ttl counts from the last one.
+/// What is not given stays as it is. An update is no heartbeat; a new ttl counts from the last one. An operator's key can
+/// do it, too: name the owner by --registrant.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "--json: {id, service, label, version, ttl_s, transaction: {tx, block_number, block_hash}}")]
 pub struct Args {
-    /// namespace/name, or a bare name in the account's own namespace
-    #[arg(value_name = "SERVICE")]
-    pub service: String,
     /// Which instance
-    #[arg(long)]
-    pub label: String,
+    #[command(flatten)]
+    pub instance: InstanceArgs,
     /// What it runs now
     #[arg(long)]
     pub version: Option<String>,
@@ -35,6 +35,9 @@ pub struct Args {
     /// Where to
     #[command(flatten)]
     pub publish: PublishArgs,
+    /// Whether to sign only
+    #[command(flatten)]
+    pub sign: SignArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -53,39 +56,48 @@ struct Answer {
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let record = &args.record;
-    let endpoints = record.endpoints();
-    if args.version.is_none() && endpoints.is_empty() && record.ttl.is_none() && record.metadata(None)?.is_none() {
+    if args.version.is_none() && record.endpoints.is_empty() && record.ttl.is_none() && record.metadata(None)?.is_none()
+    {
         return Err(usage(
             "nothing to update: give --version, --endpoint, --metadata, --tag, --zone, --region or --ttl",
         ));
     }
+    if args.sign.sign_only {
+        let signer = args.publish.sign(settings).await?;
+        let name = args.instance.name(settings, signer.account()).await?;
+        let body = body(signer.registry(), &name, &args).await?;
+        sign::print(&signer.update(&name, &body, args.sign.deadline(&signer).await?).await?)?;
+        return Ok(Exit::Ok);
+    }
     let publisher = args.publish.connect(settings).await?;
-    let service = service(&args.service, publisher.account())?;
-    let id = publisher.instance(&service, &args.label);
-    let current = publisher.registry().current(id).await.context("reading the record of now from the chain's logs")?;
-    let current = current.map(|current| current.body).ok_or(client::Refusal::NotListed { id, status: None });
-    let current = current.map_err(client::ChainError::from)?;
-    let body = Body {
-        version: args.version.unwrap_or(current.version),
-        endpoints: if endpoints.is_empty() { current.endpoints } else { endpoints },
-        metadata: record.metadata(Some(&current.metadata))?.unwrap_or(current.metadata),
-        ttl: record.ttl.unwrap_or(current.ttl),
-    };
-    let name = InstanceName { service: service.clone(), registrant: publisher.account(), label: args.label.clone() };
+    let name = args.instance.name(settings, publisher.account()).await?;
+    let body = body(publisher.registry(), &name, &args).await?;
     let done = publisher.update(&name, &body).await?;
     let answer = Answer {
-        id: id.to_string(),
-        service: service.to_string(),
-        label: args.label,
+        id: name.id().to_string(),
+        service: name.service.to_string(),
+        label: name.label.clone(),
         version: body.version,
         ttl_s: body.ttl,
         transaction: Transaction::from(&done),
     };
     out::either(args.json, &answer, || {
-        format!(
-            "updated {} {} to version {} in block {}\n",
-            answer.service, answer.label, answer.version, done.block.number
-        )
+        format!("updated {name} to version {} in block {}\n", answer.version, done.block.number)
     })?;
     Ok(Exit::Ok)
+}
+
+/// What is given, over the record of now.
+async fn body(registry: &Registry, name: &InstanceName, args: &Args) -> Result<Body> {
+    let id = name.id();
+    let current = registry.current(id).await.context("reading the record of now from the chain's logs")?;
+    let current = current.map(|current| current.body).ok_or(client::Refusal::NotListed { id, status: None });
+    let current = current.map_err(client::ChainError::from)?;
+    let endpoints = args.record.endpoints();
+    Ok(Body {
+        version: args.version.clone().unwrap_or(current.version),
+        endpoints: if endpoints.is_empty() { current.endpoints } else { endpoints },
+        metadata: args.record.metadata(Some(&current.metadata))?.unwrap_or(current.metadata),
+        ttl: args.record.ttl.unwrap_or(current.ttl),
+    })
 }

@@ -15,6 +15,8 @@ pub struct File {
     pub rpc_url: Option<String>,
     /// The registry.
     pub contract: Option<String>,
+    /// The endorsements of its instances.
+    pub endorsements: Option<String>,
     /// The block in which the registry was deployed.
     pub deploy_block: Option<u64>,
     /// The index.

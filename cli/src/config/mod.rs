@@ -18,7 +18,10 @@ use client::SecretUrl;
 
 pub use self::{
     file::File,
-    setting::{CONTRACT, DATABASE_URL, DEPLOY_BLOCK, GATEWAY_URL, KEYSTORE, LISTEN, PASSWORD_FILE, RPC_URL, Setting},
+    setting::{
+        CONTRACT, DATABASE_URL, DEPLOY_BLOCK, ENDORSEMENTS, GATEWAY_URL, KEYSTORE, LISTEN, PASSWORD_FILE, RPC_URL,
+        Setting,
+    },
 };
 use crate::exit::usage;
 

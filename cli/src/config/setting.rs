@@ -35,6 +35,15 @@ pub const CONTRACT: Setting = Setting {
     of_file: |file| file.contract.clone(),
 };
 
+/// The endorsements of its instances.
+pub const ENDORSEMENTS: Setting = Setting {
+    what: "address of the endorsements contract",
+    flag: "--endorsements",
+    variables: &["ROLLCALL_ENDORSEMENTS"],
+    key: "endorsements",
+    of_file: |file| file.endorsements.clone(),
+};
+
 /// Where the index starts.
 pub const DEPLOY_BLOCK: Setting = Setting {
     what: "deploy block",

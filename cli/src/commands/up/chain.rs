@@ -1,4 +1,4 @@
-//! Anvil, and the registry on it.
+//! Anvil, and the contracts on it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const BLOCK_TIME: Duration = Duration::from_secs(1);
 /// Anvil writes its state at an orderly stop, which follows when we are killed, too; this is for when it is killed.
 const STATE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A running chain with the registry on it.
+/// A running chain with the contracts on it.
 pub struct LocalChain {
     /// The node.
     pub anvil: Anvil,
@@ -29,6 +29,8 @@ pub struct LocalChain {
     pub rpc_url: SecretUrl,
     /// The registry.
     pub registry: Registry,
+    /// Where the endorsements of its instances are.
+    pub endorsements: Address,
     /// Where the registry is, and on which chain.
     pub deployed: Deployed,
     /// Hash of the block of its deployment.
@@ -55,11 +57,11 @@ impl LocalChain {
         Ok((anvil, chain))
     }
 
-    /// Deploys the registry, or finds it where the last run had it. Says whether it was there.
+    /// Deploys the contracts, or finds them where the last run had them. Says whether the registry was there.
     pub async fn deploy(anvil: Anvil, chain: Chain, before: Option<Deployed>) -> Result<(Self, bool)> {
         let key = Account::of("deployer")?.key()?;
         let genesis = chain.genesis().await?;
-        let deployment = deploy::deploy(&chain, &key, Publisher::PATIENCE).await.context("deploying the registry")?;
+        let deployment = deploy::deploy(&chain, &key, Publisher::PATIENCE).await.context("deploying the contracts")?;
         let contract = deployment.registry.address();
         let before = before.filter(|known| known.genesis == genesis && known.contract == contract);
         // A node that was started again does not know old states: the last run does.
@@ -69,7 +71,8 @@ impl LocalChain {
         let rpc_url = anvil.rpc_url().parse()?;
         let deployed = Deployed { genesis, contract, block };
         let there = deployment.tx.is_none();
-        Ok((Self { anvil, rpc_url, registry: deployment.registry, deployed, deploy_hash }, there))
+        let endorsements = deployment.endorsements.address();
+        Ok((Self { anvil, rpc_url, registry: deployment.registry, endorsements, deployed, deploy_hash }, there))
     }
 
     /// A name for the index of just this registry on just this chain.

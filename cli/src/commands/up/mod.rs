@@ -37,13 +37,13 @@ use crate::{
 
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Start a chain, the contract, Postgres, indexer, gateway and a demo on this machine
+/// Start a chain, the contracts, Postgres, indexer, gateway and a demo on this machine
 ///
 /// For development. All that it keeps is in one folder, and the next start continues where this one was. Ctrl-C or
 /// SIGTERM stops all of it in order; a second one at once.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, deploy_block, database_url, gateway_url, config, keys, account, demo: [{service, label, version, pid}]}"
+    after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, endorsements, deploy_block, database_url, gateway_url, config, keys, account, demo: [{service, label, version, pid}]}"
 )]
 pub struct Args {
     /// Where it keeps the chain, the index and the keys
@@ -185,6 +185,7 @@ impl World {
         folder.write_config(&config::File {
             rpc_url: Some(chain.rpc_url.expose().to_owned()),
             contract: Some(chain.deployed.contract.to_string()),
+            endorsements: Some(chain.endorsements.to_string()),
             deploy_block: Some(chain.deployed.block),
             database_url: Some(database_url.expose().to_owned()),
             gateway_url: Some(gateway_url.expose().to_owned()),

@@ -1,0 +1,85 @@
+//! Which instance: the flags, and what they lead to.
+
+use anyhow::{Context, Result};
+use client::{Gateway, InstanceName, SecretUrl, Service, discover};
+use domain::{Address, InstanceId};
+
+use crate::{
+    commands::target::{account, service},
+    config::{GATEWAY_URL, Settings},
+    exit::usage,
+};
+
+/// Which instance.
+#[derive(Debug, Clone, clap::Args)]
+pub struct InstanceArgs {
+    /// namespace/name, or a bare name in the account's own namespace
+    #[arg(value_name = "SERVICE", required_unless_present = "id", requires = "label")]
+    pub service: Option<String>,
+    /// Which instance of the service
+    #[arg(long, requires = "service")]
+    pub label: Option<String>,
+    /// Who registered it [default: the account that signs]
+    #[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "service")]
+    pub registrant: Option<Address>,
+    /// The instance by its id, instead of service and label: the gateway tells what the id is made of
+    #[arg(long, value_name = "ID", conflicts_with = "service")]
+    pub id: Option<InstanceId>,
+    /// The gateway that is asked for --id [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
+    #[arg(long, value_name = "URL")]
+    pub gateway_url: Option<String>,
+}
+
+impl InstanceArgs {
+    /// All that the id is made of.
+    pub async fn name(&self, settings: &Settings, signer: Address) -> Result<InstanceName> {
+        match self.id {
+            Some(id) => lookup(&gateway(settings, self.gateway_url.as_deref())?, id).await,
+            None => self.given(signer),
+        }
+    }
+
+    /// The id, where nothing else is needed.
+    pub fn find_id(&self, signer: Address) -> Result<InstanceId> {
+        match self.id {
+            Some(id) => Ok(id),
+            None => Ok(self.given(signer)?.id()),
+        }
+    }
+
+    fn given(&self, signer: Address) -> Result<InstanceName> {
+        let (Some(name), Some(label)) = (&self.service, &self.label) else {
+            return Err(usage("which instance? give SERVICE and --label LABEL, or --id ID"));
+        };
+        let name = InstanceName {
+            service: service(name, signer)?,
+            registrant: self.registrant.unwrap_or(signer),
+            label: label.clone(),
+        };
+        name.check()?;
+        Ok(name)
+    }
+}
+
+/// The gateway of the settings.
+pub fn gateway(settings: &Settings, flag: Option<&str>) -> Result<Gateway> {
+    let url: SecretUrl = settings.need(&GATEWAY_URL, flag)?;
+    Ok(Gateway::new(&url, discover::PATIENCE)?)
+}
+
+/// Asks a gateway what an id is made of. A gateway may err: what it says must lead to the id.
+pub async fn lookup(gateway: &Gateway, id: InstanceId) -> Result<InstanceName> {
+    let answer = gateway.instance(id).await.with_context(|| format!("looking for instance {id}"))?;
+    let name = name_of(&answer.instance)?;
+    if name.id() != id {
+        return Err(anyhow::anyhow!("the gateway at {} answers with another instance than {id}", gateway.url()));
+    }
+    Ok(name)
+}
+
+/// What an instance that a gateway served is called.
+pub fn name_of(instance: &api::Instance) -> Result<InstanceName> {
+    let namespace = instance.namespace.parse().context("the namespace that the gateway serves")?;
+    let service = Service { namespace, name: instance.service.clone() };
+    Ok(InstanceName { service, registrant: instance.registrant, label: instance.label.clone() })
+}
