@@ -18,7 +18,7 @@ use crate::{
     out,
 };
 
-/// Say something about another's instance: that it was audited, that it keeps to a policy
+/// Endorse another's instance: say that it was audited, for example
 ///
 /// It holds for a year unless --for or --until say otherwise, or until it is withdrawn, or until the instance is
 /// deregistered or changes hands. Saying it again replaces what was said. An endorsement is worth what its endorser is

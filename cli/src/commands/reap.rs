@@ -20,9 +20,9 @@ use crate::{
     out,
 };
 
-/// Take out of their services what is long dead: active instances whose leases expired more than 7 days ago
+/// Take instances that are long dead out of their services
 ///
-/// Anyone may; the owner may register them again. The gateway tells which there are, the chain whether it is true.
+/// Those are active and their leases expired more than 7 days ago. Anyone may; the owner may register them again. The gateway tells which there are, the chain whether it is true.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  rollcall reap --service acme/payments --dry-run\n\n--json: {due: [{id, service, label, registrant, expired_at}], reaped: [id], transactions: [{tx, block_number, block_hash}]}"

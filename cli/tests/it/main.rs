@@ -1,6 +1,7 @@
 //! The binary, as users call it.
 
 mod config;
+mod flow;
 mod help;
 mod keys;
 mod program;

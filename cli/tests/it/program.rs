@@ -8,10 +8,11 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_rollcall");
 
 /// What our environment may hold and the tests must not see.
-pub const VARIABLES: [&str; 16] = [
+pub const VARIABLES: [&str; 17] = [
     "DATABASE_URL",
     "ROLLCALL_CONFIG",
     "ROLLCALL_CONTRACT",
+    "ROLLCALL_ENDORSEMENTS",
     "ROLLCALL_DATABASE_URL",
     "ROLLCALL_DEPLOY_BLOCK",
     "ROLLCALL_GATEWAY_URL",

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use alloy::providers::Provider;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
@@ -25,8 +26,12 @@ struct Up {
 
 impl Up {
     fn start(home: &Path) -> Self {
+        Self::start_with(home, &[])
+    }
+
+    fn start_with(home: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(["up", "--json", "--rpc-port", "0", "--gateway-port", "0"]).current_dir(home);
+        command.args(["up", "--json", "--rpc-port", "0", "--gateway-port", "0"]).args(more).current_dir(home);
         for name in VARIABLES {
             command.env_remove(name);
         }
@@ -187,4 +192,36 @@ fn a_folder_of_somebody_else_is_left_alone() {
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("no folder of `rollcall up`"), "{}", stderr(&output));
     assert_eq!(fs::read_to_string(folder.path().join("keys")).expect("still there"), "mine");
+}
+
+#[test]
+fn the_gateway_tells_what_an_id_is_made_of_and_what_is_long_dead() {
+    let folder = folder();
+    let home = folder.path();
+    let up = Up::start_with(home, &["--no-demo"]);
+    let json = |args: &[&str]| -> Value {
+        let output = rollcall(home).args(args).arg("--json").output().expect("run");
+        assert_eq!(code(&output), 0, "{args:?}: {}", stderr(&output));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let mine = ["register", "hello", "--label", "me", "--version", "1.0.0", "--endpoint", "x:1", "--ttl", "5s"];
+    let id = json(&mine)["id"].as_str().expect("an id").to_owned();
+    let own = format!("{}/hello", up.text("account"));
+    appears(home, &own);
+    assert_eq!(json(&["suspend", "--id", &id, "--reason", "a test"])["status"], "suspended");
+    assert_eq!(json(&["reinstate", "--id", &id, "--reason", "a test"])["service"], own.as_str());
+
+    let eight_days = Duration::from_secs(8 * 86_400);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let moved = async {
+        let chain = client::Chain::connect(&up.text("rpc_url").parse().expect("a URL")).await.expect("connected");
+        let moved = chain.provider().raw_request::<_, Value>("evm_increaseTime".into(), [eight_days.as_secs()]).await;
+        moved.expect("moved");
+    };
+    runtime.block_on(moved);
+    let dry = ["reap", "--service", &own, "--dry-run"];
+    assert!((0..200).any(|_| json(&dry)["due"][0]["id"] == id.as_str()), "it never is due");
+    assert_eq!(json(&["reap", &id])["reaped"][0], id.as_str());
+    assert_eq!(json(&["reap", &id])["due"], Value::Array(vec![]));
+    assert_eq!(up.stop().code(), Some(0));
 }
