@@ -66,9 +66,10 @@ struct Due {
 
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
-    let names = names(settings, &args).await?;
     let registry = args.publish.registry.connect(settings).await?;
-    let (names, due) = due(&registry, names).await?;
+    let now = registry.chain().head().await?.time;
+    let names = names(settings, &args, now).await?;
+    let (names, due) = due(&registry, names, now).await?;
     let mut answer = Answer { due, reaped: Vec::new(), transactions: Vec::new() };
     if !args.dry_run && !names.is_empty() {
         let publisher = args.publish.connect(settings).await?;
@@ -83,7 +84,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
 }
 
 /// The instances that the gateway tells of.
-async fn names(settings: &Settings, args: &Args) -> Result<Vec<InstanceName>> {
+async fn names(settings: &Settings, args: &Args, now: u64) -> Result<Vec<InstanceName>> {
     let gateway = gateway(settings, args.gateway_url.as_deref())?;
     let Some(service) = &args.service else {
         let mut names = Vec::new();
@@ -94,13 +95,15 @@ async fn names(settings: &Settings, args: &Args) -> Result<Vec<InstanceName>> {
     };
     let service: Service = service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
     let answer = gateway.instances(&service, &Wanted { all: true, ..Wanted::default() }).await?;
-    let dead = answer.instances.iter().filter(|instance| !instance.live && instance.status == api::Status::Active);
-    dead.map(name_of).collect()
+    // By the chain's time, not by the gateway's: that may stand still. A heartbeat that the gateway does not know yet
+    // shows when the chain is asked.
+    let last = i64::try_from(now.saturating_sub(reap::GRACE)).unwrap_or(i64::MAX);
+    let dead = |one: &&api::Instance| one.status == api::Status::Active && one.expires_at.unix_timestamp() < last;
+    answer.instances.iter().filter(dead).map(name_of).collect()
 }
 
 /// Those of them that the chain lets anyone reap, and since when.
-async fn due(registry: &Registry, names: Vec<InstanceName>) -> Result<(Vec<InstanceName>, Vec<Due>)> {
-    let now = registry.chain().head().await?.time;
+async fn due(registry: &Registry, names: Vec<InstanceName>, now: u64) -> Result<(Vec<InstanceName>, Vec<Due>)> {
     let (mut kept, mut due) = (Vec::new(), Vec::new());
     for name in names {
         let Some(lease) = registry.lease(name.id()).await?.filter(|lease| reap::is_due(lease, now)) else {
