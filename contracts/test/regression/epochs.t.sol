@@ -172,6 +172,8 @@ contract EpochsTest is Signing {
         transferPayments("replica-1", mallory);
         vm.prank(mallory);
         registry.proposeOwner(id, alice);
+        assertEq(wordAt(slotOf(id, 1, 5)), proposalWord(alice));
+        assertEq(wordAt(slotOf(id, 0, 5)), proposalWord(mallory));
         IRegistryTypes.InstanceKey memory key = keyOf(payments("replica-1"), alice);
         vm.prank(alice);
         registry.acceptOwner(key);
@@ -206,9 +208,20 @@ contract EpochsTest is Signing {
             registry.register(r);
         }
 
-        // And back: what alice granted before stays void.
-        vm.prank(carol);
+        // What carol grants is of her epoch, and leaves alice's words as they are.
+        vm.startPrank(carol);
+        registry.setRegistrar(acme, mallory, START + 20);
         registry.proposeNamespaceOwner(acme, alice);
+        vm.stopPrank();
+        assertTrue(registry.mayRegister(acme, mallory));
+        assertEq(registry.registrarExpiryOf(acme, mallory), START + 20);
+        assertEq(wordAt(slotOf(acme, 1, mallory, 4)), grantWord(0, START + 20));
+        assertEq(wordAt(slotOf(acme, 1, 3)), proposalWord(alice));
+        assertEq(wordAt(slotOf(acme, 0, mallory, 4)), 0);
+        assertEq(wordAt(slotOf(acme, 0, bob, 4)), grantWord(0, type(uint40).max));
+        assertEq(wordAt(slotOf(acme, 0, 3)), proposalWord(carol));
+
+        // And back: what alice granted before stays void.
         vm.prank(alice);
         registry.acceptNamespaceOwner(acme);
         assertFalse(registry.mayRegister(acme, bob));

@@ -73,13 +73,14 @@ contract SlotsTest is Base {
     }
 
     function test_AWithdrawnEndorsementIsZeroed() external {
+        bytes32 topic = "audited";
         Endorsements endorsements = new Endorsements(IServiceRegistry(address(registry)));
         bytes32 id = registerPayments("replica-1");
         vm.startPrank(bob);
-        endorsements.endorse(id, "audited", START, keccak256("report"));
-        endorsements.withdraw(id, "audited");
+        endorsements.endorse(id, topic, START, keccak256("report"));
+        endorsements.withdraw(id, topic);
         vm.stopPrank();
-        bytes32 key = keccak256(abi.encode(id, uint24(0), bob, bytes32("audited")));
+        bytes32 key = keccak256(abi.encode(id, uint24(0), bob, topic));
         uint256 slot = uint256(keccak256(abi.encode(key, uint256(0))));
         assertNotEq(vm.load(address(endorsements), bytes32(slot)), 0);
         assertNotEq(vm.load(address(endorsements), bytes32(slot + 1)), 0);

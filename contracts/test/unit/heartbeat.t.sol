@@ -152,7 +152,7 @@ contract HeartbeatTest is Base {
     function test_Batch_WhenTheInstancesAreOfManyOwners() external {
         address[4] memory owners = [alice, bob, mallory, makeAddr("dave")];
         IRegistryTypes.Registration memory r = payments("x");
-        bytes32[] memory ids = new bytes32[](9);
+        bytes32[] memory ids = new bytes32[](11);
         for (uint256 i = 0; i < 8; ++i) {
             r.namespaceId = own(owners[i % 4]);
             r.label = vm.toString(i);
@@ -166,17 +166,17 @@ contract HeartbeatTest is Base {
         registry.setInstanceOperator(ids[3], mallory, 1, START + 50);
         vm.prank(alice);
         registry.setInstanceOperator(ids[0], mallory, 1, START + 49);
-        // Bob's once more, after dave's.
-        ids[8] = ids[1];
+        // Bob's once more, after dave's; and dave's two, one right after the other.
+        (ids[8], ids[9], ids[10]) = (ids[1], ids[3], ids[7]);
         vm.warp(START + 50);
 
-        bytes32[] memory renewed = new bytes32[](6);
+        bytes32[] memory renewed = new bytes32[](7);
         (renewed[0], renewed[1], renewed[2]) = (ids[1], ids[2], ids[3]);
-        (renewed[3], renewed[4], renewed[5]) = (ids[5], ids[6], ids[8]);
+        (renewed[3], renewed[4], renewed[5], renewed[6]) = (ids[5], ids[6], ids[8], ids[9]);
         vm.expectEmit(address(registry));
         emit IRegistryEvents.HeartbeatBatch(START + 50, renewed);
         vm.prank(mallory);
-        assertEq(registry.heartbeatBatch(ids), 6);
+        assertEq(registry.heartbeatBatch(ids), 7);
         uint40[8] memory times =
             [START + 30, START + 50, START + 50, START + 50, START + 30, START + 50, START + 50, START + 30];
         for (uint256 i = 0; i < 8; ++i) {

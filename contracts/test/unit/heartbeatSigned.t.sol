@@ -264,8 +264,8 @@ contract HeartbeatSignedTest is Signing {
     }
 
     function test_WhenThereAre500Items() external {
-        for (uint256 i = 0; i < 500; ++i) {
-            items.push(by("alice", id, 0, uint40(START + 1 + i)));
+        for (uint40 i = 0; i < 500; ++i) {
+            items.push(by("alice", id, 0, START + 1 + i));
         }
         vm.warp(START + 500);
         vm.recordLogs();

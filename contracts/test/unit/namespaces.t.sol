@@ -195,9 +195,9 @@ contract NamespacesTest is Base {
 
     function test_Registrar_WhenItIsAdmitted() external {
         bytes32[2] memory namespaceIds = [acme, own(alice)];
-        for (uint256 i = 0; i < 2; ++i) {
+        for (uint40 i = 0; i < 2; ++i) {
             vm.warp(START);
-            uint40 expiry = uint40(START + 10 * i);
+            uint40 expiry = START + 10 * i;
             vm.expectEmit(address(registry));
             emit IRegistryEvents.RegistrarSet(namespaceIds[i], 0, bob, expiry);
             vm.prank(alice);
