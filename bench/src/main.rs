@@ -2,6 +2,7 @@
 //! `{"bench": name, "figures": {…}}`; docs/benchmarks.md keeps the figures with the commands that gave them.
 
 mod cold_start;
+mod gas;
 
 use std::process::ExitCode;
 
@@ -18,12 +19,15 @@ struct Args {
 enum Bench {
     /// How long `rollcall up` takes to its table, the first time and the next, and to the first live answer
     ColdStart(cold_start::Args),
+    /// What each call of the contract costs, from receipts, beside the contract that articles print
+    Gas,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Args::parse().bench {
         Bench::ColdStart(args) => cold_start::run(args).await,
+        Bench::Gas => gas::run().await,
     };
     match result {
         Ok(line) => {

@@ -33,7 +33,7 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Remake contracts/abi/*.json from the sources
+    /// Remake contracts/abi/*.json and bench/abi/*.json from the sources
     Abi,
     /// Remake anvil-fixtures/states/ by playing every scenario on a fresh Anvil
     Fixtures,

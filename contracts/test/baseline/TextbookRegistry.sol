@@ -16,7 +16,6 @@ pragma solidity 0.8.37;
 /// Left out is `cleanupExpiredServices`, which loops over a mapping and so does not compile.
 contract TextbookRegistry {
     struct Service {
-        bytes32 id;
         string name;
         string version;
         string[] endpoints;
@@ -33,9 +32,14 @@ contract TextbookRegistry {
     mapping(address owner => bytes32[]) public servicesByOwner;
 
     event ServiceRegistered(bytes32 indexed id, string name, address indexed owner);
-    event ServiceUpdated(bytes32 indexed id);
-    event ServiceDeregistered(bytes32 indexed id);
-    event HeartbeatReceived(bytes32 indexed id, uint256 time);
+    event ServiceUpdated(bytes32 indexed id, string version);
+    event ServiceDeregistered(bytes32 indexed id, string name);
+    event HeartbeatReceived(bytes32 indexed id, string name, uint256 time);
+
+    modifier exists(bytes32 id) {
+        require(services[id].registeredAt != 0, "Service does not exist");
+        _;
+    }
 
     modifier onlyOwner(bytes32 id) {
         require(services[id].owner == msg.sender, "Not the owner");
@@ -51,7 +55,6 @@ contract TextbookRegistry {
     ) external returns (bytes32 id) {
         id = keccak256(abi.encodePacked(name, version, msg.sender));
         Service storage service = services[id];
-        service.id = id;
         service.name = name;
         service.version = version;
         service.endpoints = endpoints;
@@ -66,22 +69,26 @@ contract TextbookRegistry {
         emit ServiceRegistered(id, name, msg.sender);
     }
 
-    function updateService(bytes32 id, string[] memory endpoints, string memory metadata) external onlyOwner(id) {
+    function updateService(bytes32 id, string memory version, string[] memory endpoints, string memory metadata)
+        external
+        exists(id)
+        onlyOwner(id)
+    {
+        services[id].version = version;
         services[id].endpoints = endpoints;
         services[id].metadata = metadata;
-        services[id].lastHeartbeat = block.timestamp;
-        emit ServiceUpdated(id);
+        emit ServiceUpdated(id, version);
     }
 
-    function heartbeat(bytes32 id) external onlyOwner(id) {
+    function heartbeat(bytes32 id) external exists(id) onlyOwner(id) {
         require(services[id].isActive, "Service not active");
         services[id].lastHeartbeat = block.timestamp;
-        emit HeartbeatReceived(id, block.timestamp);
+        emit HeartbeatReceived(id, services[id].name, block.timestamp);
     }
 
-    function deregisterService(bytes32 id) external onlyOwner(id) {
+    function deregisterService(bytes32 id) external exists(id) onlyOwner(id) {
         services[id].isActive = false;
-        emit ServiceDeregistered(id);
+        emit ServiceDeregistered(id, services[id].name);
     }
 
     function getServicesByName(string memory name) external view returns (bytes32[] memory) {
