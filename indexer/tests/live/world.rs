@@ -16,7 +16,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use anyhow::{Context, Result, ensure};
-use bindings::{IRegistryTypes, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance};
+use bindings::{Endorsements, IRegistryTypes, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance};
 use domain::{BlockRef, Namespace, Record, SystemClock};
 use indexer::{Config, IndexerError, Progress};
 use serde_json::{Value, json};
@@ -62,6 +62,23 @@ impl World {
             .await?;
         let name = format!("indexer_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         Self::on(&server.url(&name), anvil(AnvilConfig::default()).await?).await
+    }
+
+    /// The same chain on another database.
+    pub async fn beside(&self) -> Result<Self> {
+        let server = SERVER.get().context("a server")?;
+        let database_url = server.url(&format!("indexer_{}", DATABASES.fetch_add(1, Ordering::Relaxed)));
+        schema::ensure_database(&database_url).await?;
+        let config = Config { database_url: database_url.clone(), ..self.config.clone() };
+        Ok(Self { anvil: None, chain: self.chain.clone(), database_url, config })
+    }
+
+    /// Deploys the registry's endorsements, and has them indexed.
+    pub async fn deploy_endorsements(&mut self) -> Result<()> {
+        let code = [Endorsements::BYTECODE.as_ref(), self.chain.registry.into_word().as_slice()].concat();
+        let address = self.chain.deploy(code.into()).await?;
+        (self.chain.endorsements, self.config.endorsements) = (Some(address), Some(address));
+        Ok(())
     }
 
     pub async fn on(database_url: &str, anvil: Anvil) -> Result<Self> {
@@ -185,23 +202,28 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
 }
 
 /// An Anvil and the registry on it.
+#[derive(Clone)]
 pub struct Chain {
     pub provider: DynProvider,
     pub registry: Address,
+    pub endorsements: Option<Address>,
 }
 
 impl Chain {
     pub async fn with_registry(rpc_url: &str) -> Result<Self> {
         let provider = ProviderBuilder::new().connect_http(rpc_url.parse()?).erased();
-        let chain = Self { provider, registry: Address::ZERO };
+        let chain = Self { provider, registry: Address::ZERO, endorsements: None };
         // Else a transaction is mined some time after it was sent.
         chain.raw("evm_setAutomine", json!([false])).await?;
-        let tx = TransactionRequest::default().with_from(OWNER).with_deploy_code(ServiceRegistry::BYTECODE.clone());
-        let tx = tx.with_gas_limit(10_000_000);
-        let hash = chain.raw("eth_sendTransaction", json!([tx])).await?;
-        chain.mine(1).await?;
-        let receipt = chain.raw("eth_getTransactionReceipt", json!([hash])).await?;
-        Ok(Self { registry: serde_json::from_value(receipt["contractAddress"].clone())?, ..chain })
+        Ok(Self { registry: chain.deploy(ServiceRegistry::BYTECODE.clone()).await?, ..chain })
+    }
+
+    pub async fn deploy(&self, code: Bytes) -> Result<Address> {
+        let tx = TransactionRequest::default().with_from(OWNER).with_deploy_code(code).with_gas_limit(10_000_000);
+        let hash = self.raw("eth_sendTransaction", json!([tx])).await?;
+        self.mine(1).await?;
+        let receipt = self.raw("eth_getTransactionReceipt", json!([hash])).await?;
+        Ok(serde_json::from_value(receipt["contractAddress"].clone())?)
     }
 
     pub fn contract(&self) -> ServiceRegistryInstance<DynProvider> {
@@ -230,9 +252,13 @@ impl Chain {
 
     /// Sends a call; whether it succeeded.
     pub async fn send(&self, call: &impl SolCall) -> Result<bool> {
+        self.send_from(OWNER, self.registry, call).await
+    }
+
+    pub async fn send_from(&self, from: Address, to: Address, call: &impl SolCall) -> Result<bool> {
         let tx = TransactionRequest::default()
-            .with_from(OWNER)
-            .with_to(self.registry)
+            .with_from(from)
+            .with_to(to)
             .with_gas_limit(5_000_000)
             .with_input(call.abi_encode());
         let hash: B256 = serde_json::from_value(self.raw("eth_sendTransaction", json!([tx])).await?)?;
