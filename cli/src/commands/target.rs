@@ -85,7 +85,8 @@ impl PublishArgs {
     }
 }
 
-const CONNECT_PAUSE: Duration = Duration::from_secs(2);
+/// Between two attempts to reach a node that does not answer yet.
+pub const CONNECT_PAUSE: Duration = Duration::from_secs(2);
 
 /// An address whose error says what one looks like.
 #[derive(Debug, Clone, Copy)]

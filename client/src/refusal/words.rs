@@ -40,7 +40,7 @@ pub(super) fn already_registered(id: &InstanceId, status: Option<Status>) -> Str
             )
         }
         status => format!(
-            "the instance {id} is registered ({}) with another record: use update to change it",
+            "the instance {id} is registered already ({}): use update to change its record",
             status.map_or("unknown", Status::as_str)
         ),
     }

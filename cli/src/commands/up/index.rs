@@ -83,6 +83,7 @@ impl Part {
     pub async fn indexer(chain: &LocalChain, database_url: &SecretUrl, clock: Arc<dyn Clock>) -> Result<Self> {
         let contract = chain.deployed.contract;
         let config = indexer::Config {
+            endorsements: Some(chain.endorsements),
             deploy_block: Some(chain.deployed.block),
             poll_interval: Duration::from_millis(100),
             ..indexer::Config::new(chain.rpc_url.expose(), database_url.expose(), contract)
