@@ -20,8 +20,7 @@
 //! | `deregister` | `service`, `registrant`, `label`, `epoch` |
 //! | `heartbeat` | `id`, `epoch`, `time` |
 //!
-//! `service` is `namespace/name`; `endpoints` and `metadata` are bytes, `0x` and hexadecimal digits; times are seconds of
-//! chain time. Nothing in it is secret: whoever has it can send it until the deadline, and change nothing in it.
+//! `service` is `namespace/name`; bytes are `0x` and hexadecimal digits; times are seconds of chain time. Nothing is secret.
 
 use alloy::{
     primitives::{
