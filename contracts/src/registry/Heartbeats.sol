@@ -40,7 +40,10 @@ abstract contract Heartbeats is Grants {
                 }
             }
             _renew(lease, word, block.timestamp);
-            renewedIds[renewed++] = id;
+            // At most once for each id.
+            unchecked {
+                renewedIds[renewed++] = id;
+            }
         }
         if (renewed == 0) revert NothingRenewed(size);
         _shorten(renewedIds, renewed);

@@ -109,10 +109,11 @@ abstract contract Instances is Namespaces, Grants {
         if (prevRecordHash != change.prevRecordHash) revert RecordChanged(id, prevRecordHash, change.prevRecordHash);
 
         bytes32 service = change.key.service;
-        bytes memory data = _encodeUpdated(
-            change.version, change.endpoints, change.metadata, change.ttl, ++_rosters[service].sequence, prevRecordHash
-        );
-        if (change.ttl != _ttlIn(word)) instance.lease.ttl = change.ttl;
+        uint24 ttl = change.ttl;
+        (, uint64 sequence) = _touch(service);
+        bytes memory data =
+            _encodeUpdated(change.version, change.endpoints, change.metadata, ttl, sequence, prevRecordHash);
+        if (ttl != _ttlIn(word)) instance.lease.ttl = ttl;
         instance.recordHash = EfficientHashLib.hash(prevRecordHash, _logUpdated(id, service, data));
     }
 

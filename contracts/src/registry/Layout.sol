@@ -48,30 +48,34 @@ abstract contract Layout is IServiceRegistry {
 
     // -------------------------------------------------------------- rosters
 
+    /// @dev One change of a service, in the word of its roster.
+    uint256 private constant _CHANGE = 1 << 64;
+
     function _enter(bytes32 service) internal returns (uint64 count, uint64 sequence) {
-        Roster storage roster = _rosters[service];
-        (count, sequence) = (roster.count + 1, roster.sequence + 1);
-        _write(roster, count, sequence);
+        return _advance(service, _CHANGE + 1);
     }
 
     function _leave(bytes32 service) internal returns (uint64 count, uint64 sequence) {
-        Roster storage roster = _rosters[service];
-        (count, sequence) = (roster.count - 1, roster.sequence + 1);
-        _write(roster, count, sequence);
+        return _advance(service, _CHANGE - 1);
     }
 
     /// @dev A change of an instance that neither enters nor leaves.
     function _touch(bytes32 service) internal returns (uint64 count, uint64 sequence) {
-        Roster storage roster = _rosters[service];
-        (count, sequence) = (roster.count, roster.sequence + 1);
-        roster.sequence = sequence;
+        return _advance(service, _CHANGE);
     }
 
-    /// @dev The compiler would write the word once for each of its fields.
-    function _write(Roster storage roster, uint64 count, uint64 sequence) private {
+    /// @dev Adds to the word as a whole: the compiler would read and write it once for each of its fields. No field runs
+    /// over. The sequence goes up by one at a time, and no chain has room for 2^64 of them; the count is never more than
+    /// the sequence; and only a listed instance leaves, which is in the count since it entered.
+    function _advance(bytes32 service, uint256 step) private returns (uint64 count, uint64 sequence) {
+        Roster storage roster = _rosters[service];
+        uint256 word;
         assembly ("memory-safe") {
-            sstore(roster.slot, or(count, shl(64, sequence)))
+            word := add(sload(roster.slot), step)
+            sstore(roster.slot, word)
         }
+        // forge-lint: disable-next-line(unsafe-typecast): each cast cuts a field out of the word
+        return (uint64(word), uint64(word >> 64));
     }
 
     // -------------------------------------------------------------- slot A
