@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, ExitStatus},
 };
 
 use anyhow::{Context, Result};
@@ -16,22 +16,30 @@ pub fn run(tools: &Tools, root: &Path, args: &[String]) -> Result<ExitCode> {
         command.env("FOUNDRY_OUT", "contracts/out/lint").env("FOUNDRY_CACHE_PATH", "contracts/cache/lint");
     }
     let status = command.args(args).status().context("starting forge")?;
+    Ok(exit_code(status))
+}
+
+/// What a command exited with, as our own.
+pub fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// forge, told where the libraries are if the tools stand elsewhere than foundry.toml says.
 pub fn command(tools: &Tools, root: &Path) -> Command {
     let mut command = Command::new(tools.forge());
     command.current_dir(root);
-    if tools.dir() != root.join("tools") {
-        let modules = tools.node_modules().display().to_string();
-        command.env(
-            "FOUNDRY_REMAPPINGS",
-            format!(
-                "forge-std/={modules}/@layerzerolabs/toolbox-foundry/lib/forge-std/\nsolady/={modules}/solady/src/"
-            ),
-        );
+    if let Some(remappings) = remappings(tools, root) {
+        command.env("FOUNDRY_REMAPPINGS", remappings);
     }
     command
+}
+
+/// Where the libraries are, unless they are where foundry.toml says.
+pub fn remappings(tools: &Tools, root: &Path) -> Option<String> {
+    if tools.dir() == root.join("tools") {
+        return None;
+    }
+    let modules = tools.node_modules().display().to_string();
+    Some(format!("forge-std/={modules}/@layerzerolabs/toolbox-foundry/lib/forge-std/\nsolady/={modules}/solady/src/"))
 }

@@ -1,11 +1,15 @@
 //! Chores of the repository: `cargo xtask --help`.
 //!
-//! In reading order: [`forge`] runs the pinned forge, [`abi`] and [`fixtures`] and [`openapi`] remake committed files.
+//! In reading order: [`forge`] runs the pinned forge, [`coverage`] measures with it, [`prove`] runs slither and halmos that
+//! [`python`] installs, [`abi`] and [`fixtures`] and [`openapi`] remake committed files.
 
 mod abi;
+mod coverage;
 mod fixtures;
 mod forge;
 mod openapi;
+mod prove;
+mod python;
 
 use std::{
     path::{Path, PathBuf},
@@ -33,6 +37,20 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure how much of contracts/src the tests reach; fails below 95 % of the lines or 90 % of the branches
+    CoverageContracts,
+    /// Look for known faults in contracts/src with slither
+    Slither {
+        /// What slither gets besides
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Prove what contracts/test/halmos says with halmos: `cargo xtask halmos --function check_heartbeat`
+    Halmos {
+        /// What halmos gets besides
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Remake contracts/abi/*.json and bench/abi/*.json from the sources
     Abi,
     /// Remake anvil-fixtures/states/ by playing every scenario on a fresh Anvil
@@ -57,6 +75,9 @@ fn run(chore: Chore) -> Result<ExitCode> {
     let root = root();
     match chore {
         Chore::Forge { args } => return forge::run(&tools()?, &root, &args),
+        Chore::Slither { args } => return prove::slither(&tools()?, &root, &args),
+        Chore::Halmos { args } => return prove::halmos(&tools()?, &root, &args),
+        Chore::CoverageContracts => coverage::measure(&tools()?, &root)?,
         Chore::Abi => abi::remake(&tools()?, &root)?,
         Chore::Fixtures => fixtures::remake(&tools()?, &root)?,
         Chore::Openapi => openapi::remake(&root)?,

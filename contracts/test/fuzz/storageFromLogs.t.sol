@@ -24,9 +24,10 @@ contract StorageFromLogsTest is Test {
         world.checkGrants();
     }
 
-    /// @dev Each action goes through in a long sequence, and each that can be refused is refused.
+    /// @dev Each action goes through in a long sequence, and each that can be refused is refused. A longer sequence would
+    /// come to the gas that forge gives a test, when it measures coverage.
     function test_EveryActionGoesThroughAndIsRefused() external {
-        act(0, 1500);
+        act(1, 1000);
         string[24] memory kinds = [
             "claimNamespace",
             "proposeNamespaceOwner",
