@@ -41,7 +41,10 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
         id = Records.idOf(service, owner, keccak256(bytes(registration.label)));
         bytes32 digest =
             _digestOf(_domainSeparator(), _hashRegister(registration, owner, _instances[id].lease.epoch, deadline));
-        if (!isSignatureOf(owner, digest, signature)) revert InvalidSignature(id, owner, digest);
+        address signer = ECDSA.tryRecoverCalldata(digest, signature);
+        if ((signer == address(0) || signer != owner) && !isSignatureOf(owner, digest, signature)) {
+            revert InvalidSignature(id, owner, digest);
+        }
         _register(id, service, owner, registration);
     }
 
