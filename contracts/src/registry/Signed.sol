@@ -79,7 +79,10 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
             (bytes32 id, uint40 time) = (item.id, item.time);
             if (!_renewSigned(id, time, item.deadline, item.signature, domainSeparator)) continue;
             times[renewed] = time;
-            ids[renewed++] = id;
+            // At most once for each item.
+            unchecked {
+                ids[renewed++] = id;
+            }
         }
         if (renewed == 0) return 0;
         _shorten(ids, renewed);
