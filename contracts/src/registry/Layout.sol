@@ -38,6 +38,7 @@ abstract contract Layout is IServiceRegistry {
     }
 
     mapping(bytes32 id => Instance) internal _instances;
+    // slither-disable-next-line uninitialized-state: it is written in assembly, by `_advance`
     mapping(bytes32 service => Roster) internal _rosters;
     mapping(bytes32 namespaceId => Namespace) internal _namespaces;
     mapping(bytes32 namespaceId => mapping(uint24 epoch => Proposal)) internal _namespaceProposals;
