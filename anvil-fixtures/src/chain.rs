@@ -6,10 +6,13 @@ use alloy::{
     primitives::{Address, B256, Bytes, address, keccak256},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::{Block, TransactionRequest},
-    sol_types::{SolCall, SolValue},
+    sol_types::SolCall,
 };
 use anyhow::{Context, Result, ensure};
-use bindings::{Endorsements, ServiceRegistry};
+use bindings::{
+    Endorsements, ServiceRegistry,
+    canonical::{self, CREATE2_DEPLOYER},
+};
 use domain::BlockRef;
 use serde_json::{Value, json};
 
@@ -25,8 +28,6 @@ pub const ACCOUNTS: [Address; 5] = [
     address!("15d34AAf54267DB7D7c367839AAf71A00a2C6A65"),
 ];
 
-const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
-
 /// An Anvil, and the registry at the address that CREATE2 gives it.
 #[derive(Debug, Clone)]
 pub struct Chain {
@@ -38,7 +39,7 @@ impl Chain {
     /// Connects to an Anvil at an HTTP URL; sends nothing.
     pub fn connect(rpc_url: &str) -> Result<Self> {
         let provider = ProviderBuilder::new().connect_http(rpc_url.parse().context("RPC URL")?).erased();
-        let registry = CREATE2_DEPLOYER.create2_from_code(B256::ZERO, &ServiceRegistry::BYTECODE);
+        let registry = canonical::registry();
         Ok(Self { provider, registry })
     }
 
@@ -49,11 +50,7 @@ impl Chain {
 
     /// Where the registry's endorsements are, once they are deployed.
     pub fn endorsements(&self) -> Address {
-        CREATE2_DEPLOYER.create2_from_code(B256::ZERO, self.endorsements_code())
-    }
-
-    fn endorsements_code(&self) -> Vec<u8> {
-        [Endorsements::BYTECODE.as_ref(), &self.registry.abi_encode()].concat()
+        canonical::endorsements(self.registry)
     }
 
     /// The provider, for views and for what this type has no word for.
@@ -76,7 +73,7 @@ impl Chain {
 
     /// Deploys the endorsements of the registry from the first account and mines the block.
     pub async fn deploy_endorsements(&self) -> Result<()> {
-        self.create2(&self.endorsements_code()).await?;
+        self.create2(&canonical::endorsements_code(self.registry)).await?;
         let endorsements = Endorsements::new(self.endorsements(), self.provider.clone());
         ensure!(endorsements.registry().call().await? == self.registry, "the endorsements are not of our registry");
         Ok(())

@@ -6,10 +6,12 @@
 //!
 //! In reading order:
 //! - [`abi`]: what `sol!` makes of the ABI: calls, events, errors, the bytecode
+//! - [`canonical`]: where the contracts are on every chain
 //! - [`event`]: [`Event`], what a log of the contracts says
 //! - [`decode`](mod@decode): topics and data in, an [`Event`] or the reason why not out; never a panic, never silence
 
 pub mod abi;
+pub mod canonical;
 pub mod decode;
 pub mod event;
 

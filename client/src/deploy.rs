@@ -7,23 +7,14 @@ use std::time::Duration;
 
 use alloy::{
     eips::BlockId,
-    primitives::{Address, B256, Bytes, TxKind, address},
+    primitives::{Address, B256, Bytes, TxKind},
     providers::Provider,
     rpc::types::{Filter, TransactionReceipt},
 };
-use bindings::ServiceRegistry;
+pub use bindings::canonical;
+use bindings::{ServiceRegistry, canonical::CREATE2_DEPLOYER};
 
-use crate::{
-    chain::Chain,
-    endorse::{Endorsements, creation_code},
-    error::ChainError,
-    keys::Key,
-    registry::Registry,
-    send::Sender,
-};
-
-/// The deployer that chains have in common: salt (32 bytes) and init code in, CREATE2 out.
-pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+use crate::{chain::Chain, endorse::Endorsements, error::ChainError, keys::Key, registry::Registry, send::Sender};
 
 /// Where the two contracts are.
 #[derive(Debug, Clone)]
@@ -40,22 +31,12 @@ pub struct Deployment {
     pub endorsements_tx: Option<B256>,
 }
 
-/// The registry's address on every chain that has the CREATE2 deployer.
-pub fn canonical_address() -> Address {
-    CREATE2_DEPLOYER.create2_from_code(B256::ZERO, &ServiceRegistry::BYTECODE)
-}
-
-/// The address of a registry's endorsements on every chain that has the CREATE2 deployer.
-pub fn canonical_endorsements(registry: Address) -> Address {
-    CREATE2_DEPLOYER.create2_from_code(B256::ZERO, creation_code(registry))
-}
-
 /// Finds the registry at its canonical address, if it is there.
 ///
 /// # Errors
 /// [`ChainError::OtherContract`], or as [`Chain::connect`].
 pub async fn find(chain: &Chain) -> Result<Option<Registry>, ChainError> {
-    there(Registry::at(chain.clone(), canonical_address()).await)
+    there(Registry::at(chain.clone(), canonical::registry()).await)
 }
 
 /// Finds a registry's endorsements at their canonical address, if they are there.
@@ -63,7 +44,7 @@ pub async fn find(chain: &Chain) -> Result<Option<Registry>, ChainError> {
 /// # Errors
 /// [`ChainError::OtherEndorsements`], or as [`Chain::connect`].
 pub async fn find_endorsements(registry: &Registry) -> Result<Option<Endorsements>, ChainError> {
-    there(Endorsements::at(registry.clone(), canonical_endorsements(registry.address())).await)
+    there(Endorsements::at(registry.clone(), canonical::endorsements(registry.address())).await)
 }
 
 /// Deploys each of the two contracts unless it is at its canonical address, and checks their code. On a chain without
@@ -88,7 +69,7 @@ pub async fn deploy(chain: &Chain, key: &Key, patience: Duration) -> Result<Depl
     let (endorsements, endorsements_tx) = match find_endorsements(&registry).await? {
         Some(endorsements) => (endorsements, None),
         None => {
-            let (address, receipt) = create(chain, &sender, &creation_code(registry.address())).await?;
+            let (address, receipt) = create(chain, &sender, &canonical::endorsements_code(registry.address())).await?;
             (Endorsements::at(registry.clone(), address).await?, Some(receipt.transaction_hash))
         }
     };

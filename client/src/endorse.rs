@@ -155,11 +155,6 @@ fn runtime_code(registry: Address) -> Vec<u8> {
     code
 }
 
-/// The code that creates the contract of this registry.
-pub(crate) fn creation_code(registry: Address) -> Vec<u8> {
-    [&abi::BYTECODE[..], registry.into_word().as_slice()].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

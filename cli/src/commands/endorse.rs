@@ -110,7 +110,7 @@ async fn find(settings: &Settings, registry: &Registry, flag: Option<&str>) -> R
         usage(format!(
             "no endorsements at {}, the canonical address for this registry: give --endorsements ADDRESS, set \
              ROLLCALL_ENDORSEMENTS, write endorsements into {}, or deploy them (rollcall chain deploy)",
-            deploy::canonical_endorsements(registry.address()),
+            deploy::canonical::endorsements(registry.address()),
             settings.file_name(),
         ))
     })

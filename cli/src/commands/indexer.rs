@@ -3,12 +3,12 @@
 use std::{str::FromStr, time::Duration};
 
 use anyhow::{Context, Result};
-use client::{Chain, ChainError, SecretUrl, deploy};
+use client::{SecretUrl, deploy};
 use domain::{Address, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::target::{CONNECT_PAUSE, Contract, RegistryArgs, account, poll_interval},
+    commands::target::{Contract, RegistryArgs, account, poll_interval},
     config::{CONTRACT, DATABASE_URL, DEPLOY_BLOCK, DatabaseUrl, ENDORSEMENTS, RPC_URL, Settings},
     exit::{Exit, Interrupted},
     signals::Signals,
@@ -23,8 +23,8 @@ pub struct Args {
     /// Which registry
     #[command(flatten)]
     pub registry: RegistryArgs,
-    /// Address of the endorsements of its instances, or none; an index keeps to it [default: the canonical one, if the
-    /// chain has it] [env: ROLLCALL_ENDORSEMENTS; file: endorsements]
+    /// Address of the endorsements of its instances, or none; an index keeps to it [default: the canonical one,
+    /// there already or later] [env: ROLLCALL_ENDORSEMENTS; file: endorsements]
     #[arg(long, value_name = "ADDRESS", help_heading = "Chain")]
     pub endorsements: Option<String>,
     /// Postgres, where the role may make tables [env: ROLLCALL_DATABASE_URL, DATABASE_URL; file: database_url]
@@ -52,11 +52,9 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let DatabaseUrl(database_url) = settings.need(&DATABASE_URL, args.database_url.as_deref())?;
     let deploy_block = settings.get(&DEPLOY_BLOCK, args.deploy_block.as_deref())?;
     let given = settings.get(&ENDORSEMENTS, args.endorsements.as_deref())?;
+    let canonical = deploy::canonical::endorsements(contract);
+    let endorsements = given.map_or(Some(canonical), |Endorsements(given)| given);
     let mut signals = Signals::listen()?;
-    let endorsements = tokio::select! {
-        found = endorsements(given, &rpc_url, contract) => found?,
-        () = signals.next() => return Ok(Exit::Ok),
-    };
     let config = indexer::Config {
         endorsements,
         deploy_block,
@@ -91,28 +89,5 @@ impl FromStr for Endorsements {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "none" { Ok(Self(None)) } else { account(text).map(|address| Self(Some(address))) }
-    }
-}
-
-/// Those of the setting, or the canonical ones if the chain has them; waits for a node that does not answer yet.
-async fn endorsements(given: Option<Endorsements>, rpc_url: &SecretUrl, contract: Address) -> Result<Option<Address>> {
-    if let Some(Endorsements(given)) = given {
-        return Ok(given);
-    }
-    let canonical = deploy::canonical_endorsements(contract);
-    if !rpc_url.url().scheme().starts_with("http") {
-        tracing::warn!(%canonical, "endorsements are not looked for by WebSocket: to index them, give --endorsements");
-        return Ok(None);
-    }
-    let ask = async || Ok::<_, ChainError>(!Chain::connect(rpc_url).await?.code(canonical).await?.is_empty());
-    loop {
-        match ask().await {
-            Ok(there) => return Ok(there.then_some(canonical)),
-            Err(error) if error.is_transient() => {
-                tracing::warn!("{error}; trying again");
-                tokio::time::sleep(CONNECT_PAUSE).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -12,8 +12,8 @@ async fn the_second_deployment_finds_the_first() {
     let (_anvil, chain) = chain(AnvilConfig::default()).await;
     assert!(deploy::find(&chain).await.expect("an answer").is_none());
     let first = deploy::deploy(&chain, &key(0), PATIENCE).await.expect("deployed");
-    assert_eq!(first.registry.address(), deploy::canonical_address());
-    assert_eq!(first.endorsements.address(), deploy::canonical_endorsements(first.registry.address()));
+    assert_eq!(first.registry.address(), deploy::canonical::registry());
+    assert_eq!(first.endorsements.address(), deploy::canonical::endorsements(first.registry.address()));
     assert!(first.tx.is_some() && first.endorsements_tx.is_some());
 
     // Blocks after it, so that the search has something to search.
@@ -30,10 +30,10 @@ async fn the_second_deployment_finds_the_first() {
 #[tokio::test]
 async fn without_the_create2_deployer_it_is_created_plainly() {
     let (_anvil, chain) = chain(AnvilConfig::default()).await;
-    let none = (deploy::CREATE2_DEPLOYER, "0x");
+    let none = (deploy::canonical::CREATE2_DEPLOYER, "0x");
     chain.provider().raw_request::<_, serde_json::Value>("anvil_setCode".into(), none).await.expect("no code");
     let deployment = deploy::deploy(&chain, &key(0), PATIENCE).await.expect("deployed");
-    assert_ne!(deployment.registry.address(), deploy::canonical_address());
+    assert_ne!(deployment.registry.address(), deploy::canonical::registry());
     assert_eq!(deployment.endorsements.registry().address(), deployment.registry.address());
 }
 
@@ -42,7 +42,7 @@ async fn what_is_no_registry_is_not_taken_for_one() {
     let world = World::start().await;
     let nothing = Registry::at(world.chain.clone(), Address::repeat_byte(0x11)).await;
     assert!(matches!(nothing, Err(ChainError::NoContract { chain_id: 31337, .. })));
-    let other = Registry::at(world.chain.clone(), deploy::CREATE2_DEPLOYER).await;
+    let other = Registry::at(world.chain.clone(), deploy::canonical::CREATE2_DEPLOYER).await;
     assert!(matches!(other, Err(ChainError::OtherContract { .. })));
     let other = Endorsements::at(world.registry.clone(), world.registry.address()).await;
     assert!(matches!(other, Err(ChainError::OtherEndorsements { .. })));
