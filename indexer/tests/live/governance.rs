@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use bindings::{
     Endorsements,
     IRegistryTypes::{InstanceKey, InstancePath, SignedHeartbeat},
-    ServiceRegistry as calls,
+    ServiceRegistry as calls, canonical,
 };
 use domain::{NamespaceId, Permissions, Record, Status, Topic, layout};
 use indexer::{Config, IndexerError};
@@ -309,4 +309,28 @@ async fn endorsements_that_are_none_or_another_registrys_are_refused_at_the_star
     let error = refused(Config { endorsements: None, ..config() }).await;
     ensure!(matches!(error, IndexerError::WrongOrigin { what: "endorsements address", .. }), "{error}");
     Ok(())
+}
+
+#[tokio::test]
+async fn endorsements_may_be_deployed_under_an_index_that_runs() -> Result<()> {
+    let mut world = World::new().await?;
+    world.config.endorsements = Some(canonical::endorsements(world.chain.registry));
+    let indexer = world.index();
+    Story(&world).by(OWNER, &register(instance(0), 60)).await?;
+    Story(&world).by(OWNER, &register(instance(1), 60)).await?;
+    world.agrees().await?;
+    world.deploy_canonical_endorsements().await?;
+    let call = Endorsements::endorseCall {
+        id: instance(0).id().0,
+        topic: B256::right_padding_from(b"audit"),
+        expiry: Uint::from(FAR),
+        digest: keccak256("report"),
+    };
+    Story(&world).endorse(OTHER, &call).await?;
+    let all = world.agrees().await?;
+    ensure!(all.grants.instances.iter().map(|said| said.endorsements.total).sum::<u64>() == 1, "{:?}", all.grants);
+    indexer.stop().await?;
+    let again = world.index();
+    world.agrees().await?;
+    again.stop().await
 }

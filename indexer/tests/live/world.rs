@@ -16,7 +16,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use anyhow::{Context, Result, ensure};
-use bindings::{Endorsements, IRegistryTypes, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance};
+use bindings::{IRegistryTypes, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance, canonical};
 use domain::{BlockRef, Namespace, Record, SystemClock};
 use indexer::{Config, IndexerError, Progress};
 use serde_json::{Value, json};
@@ -75,9 +75,19 @@ impl World {
 
     /// Deploys the registry's endorsements, and has them indexed.
     pub async fn deploy_endorsements(&mut self) -> Result<()> {
-        let code = [Endorsements::BYTECODE.as_ref(), self.chain.registry.into_word().as_slice()].concat();
-        let address = self.chain.deploy(code.into()).await?;
+        let address = self.chain.deploy(canonical::endorsements_code(self.chain.registry).into()).await?;
         (self.chain.endorsements, self.config.endorsements) = (Some(address), Some(address));
+        Ok(())
+    }
+
+    /// At the address that they have on every chain.
+    pub async fn deploy_canonical_endorsements(&mut self) -> Result<()> {
+        let input = [B256::ZERO.as_slice(), &canonical::endorsements_code(self.chain.registry)].concat();
+        let tx = TransactionRequest::default().with_from(OWNER).with_to(canonical::CREATE2_DEPLOYER);
+        let tx = tx.with_input(input).with_gas_limit(10_000_000);
+        self.chain.raw("eth_sendTransaction", json!([tx])).await?;
+        self.chain.mine(1).await?;
+        self.chain.endorsements = Some(canonical::endorsements(self.chain.registry));
         Ok(())
     }
 
