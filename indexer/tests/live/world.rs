@@ -121,13 +121,19 @@ impl World {
     pub async fn agrees(&self) -> Result<Snapshot> {
         let head = self.chain.head().await?;
         let reader = Reader::connect(&self.database_url).await?;
-        let snapshot = eventually(&format!("the index at {head}"), async || match reader.read(None).await.ok()? {
+        let at_head = async || match reader.read(None).await.ok()? {
             Update::Snapshot(snapshot) => {
                 (snapshot.checkpoint.head == head && snapshot.checkpoint.problem.is_none()).then_some(snapshot)
             }
             Update::Delta(_) => None,
-        })
-        .await?;
+        };
+        let snapshot = match eventually(&format!("the index at {head}"), at_head).await {
+            Ok(snapshot) => snapshot,
+            Err(e) => {
+                let (chain, index) = (self.chain.head().await, self.checkpoint().await);
+                return Err(e.context(format!("the chain's head is {chain:?}, the index is {index:?}")));
+            }
+        };
         let contract = self.chain.contract();
         for row in &snapshot.instances {
             let lease = contract.leaseOf(row.id.0).call().await?;
@@ -170,6 +176,8 @@ pub struct Running {
 
 impl Running {
     pub fn start(config: Config) -> Self {
+        // A test that fails shows what the indexer said.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::INFO).try_init();
         let token = CancellationToken::new();
         let (sender, progress) = watch::channel(Progress::default());
         let task = tokio::spawn(indexer::run_with_progress(config, SystemClock::new(), token.clone(), sender));
