@@ -30,7 +30,7 @@ abstract contract SignedActions is GrantActions {
         IRegistryTypes.Registration memory r = pickRegistration(owner);
         bytes32 id = idOf(r, owner);
         Form memory form = pickForm(id, mostly(owner));
-        bytes memory signature = sign(form.signer, hashRegister(r, owner, form.epoch, form.deadline));
+        bytes memory signature = sign(form.signer, registerHash(r, owner, form.epoch, form.deadline));
         (bool success,) = act(
             "registerSigned",
             mostly(stranger),
@@ -48,7 +48,7 @@ abstract contract SignedActions is GrantActions {
         IRegistryTypes.RecordUpdate memory change = changeOf(id, r);
         uint8 permissions = updatePermissions(id, r.ttl);
         Form memory form = pickForm(id, pickFor(id, permissions));
-        bytes memory signature = sign(form.signer, hashUpdate(id, change.prevRecordHash, r, form.epoch, form.deadline));
+        bytes memory signature = sign(form.signer, updateHash(id, change, form.epoch, form.deadline));
         (bool success,) = act(
             "updateSigned",
             mostly(stranger),
@@ -64,7 +64,7 @@ abstract contract SignedActions is GrantActions {
         seed(entropy);
         bytes32 id = pickListed();
         Form memory form = pickForm(id, pickFor(id, Permissions.DEREGISTER));
-        bytes memory signature = sign(form.signer, hashDeregister(id, form.epoch, form.deadline));
+        bytes memory signature = sign(form.signer, deregisterHash(id, form.epoch, form.deadline));
         (bool success,) = act(
             "deregisterSigned",
             mostly(stranger),
@@ -103,7 +103,7 @@ abstract contract SignedActions is GrantActions {
         Form memory form = pickForm(id, pickFor(id, Permissions.HEARTBEAT));
         uint40 time = uint40(vm.getBlockTimestamp()) - uint40(pick(3));
         if (oneIn(8)) time += uint40(10 + pick(60));
-        bytes memory signature = sign(form.signer, hashHeartbeat(id, form.epoch, time, form.deadline));
+        bytes memory signature = sign(form.signer, heartbeatHash(id, form.epoch, time, form.deadline));
         if (oneIn(16)) {
             // As good as none.
             form.signer = stranger;
