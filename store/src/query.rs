@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::{Address, B256};
 use domain::{InstanceId, NamespaceId, ServiceKey};
 use sqlx::{
-    PgConnection, PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgListener},
 };
 
@@ -108,18 +108,13 @@ impl Reader {
     /// [`StoreError::NoIndex`] if no indexer has worked on the database; [`StoreError::Database`],
     /// [`StoreError::Corrupt`].
     pub async fn read(&self, known: Option<&Checkpoint>) -> Result<Update, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-        let checkpoint = checkpoint(&mut tx).await?;
-        let delta = match known {
-            Some(known) if continues(known, &checkpoint) => delta(&mut tx, known.change_seq, &checkpoint).await?,
-            _ => None,
-        };
-        let update = match delta {
-            Some(delta) => Update::Delta(delta),
-            None => Update::Snapshot(snapshot(&mut tx, checkpoint).await?),
-        };
-        tx.commit().await?;
-        Ok(update)
+        let mut connection = self.pool.acquire().await?;
+        let update = read(&mut connection, known).await;
+        if update.is_err() {
+            // After a migration Postgres refuses, for ever, what this connection prepared for the schema before it.
+            connection.close_on_drop();
+        }
+        update
     }
 
     /// Listens for the writer's bell. A read replica cannot: poll there.
@@ -150,6 +145,21 @@ impl Doorbell {
         while self.listener.next_buffered().is_some() {}
         Ok(())
     }
+}
+
+async fn read(db: &mut PgConnection, known: Option<&Checkpoint>) -> Result<Update, StoreError> {
+    let mut tx = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let checkpoint = checkpoint(&mut tx).await?;
+    let delta = match known {
+        Some(known) if continues(known, &checkpoint) => delta(&mut tx, known.change_seq, &checkpoint).await?,
+        _ => None,
+    };
+    let update = match delta {
+        Some(delta) => Update::Delta(delta),
+        None => Update::Snapshot(snapshot(&mut tx, checkpoint).await?),
+    };
+    tx.commit().await?;
+    Ok(update)
 }
 
 /// Whether the changes after `known` lead to `now`.

@@ -373,3 +373,21 @@ async fn several_may_migrate_at_once() {
     a.and(b).and(c).expect("a schema");
     assert!(matches!(Writer::take_over(&pool).await, Err(StoreError::NoIndex)));
 }
+
+#[tokio::test]
+async fn a_schema_that_grows_under_a_connection_is_read_at_the_second_try() {
+    let (url, pool, _writer) = index().await;
+    let reader = Reader::connect(&url).await.expect("a reader");
+    let before = reader.read(None).await.expect("a read");
+    ingest::checkpoint(&pool).await.expect("a read");
+    for table in ["checkpoint", "namespace", "service", "instance", "live"] {
+        let grow = format!("ALTER TABLE {table} ADD COLUMN new_here integer");
+        sqlx::query(sqlx::AssertSqlSafe(grow)).execute(&pool).await.expect("a new column");
+    }
+    // Postgres refuses to run what was prepared for the old columns: at most once.
+    let _ = reader.read(None).await;
+    for _ in 0..3 {
+        assert_eq!(reader.read(None).await.expect("a read"), before);
+    }
+    ingest::checkpoint(&pool).await.expect("a read").expect("a checkpoint");
+}

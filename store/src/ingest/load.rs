@@ -47,7 +47,8 @@ pub struct History {
 /// # Errors
 /// [`StoreError::Database`], [`StoreError::Corrupt`].
 pub async fn checkpoint(pool: &PgPool) -> Result<Option<Checkpoint>, StoreError> {
-    let row = sqlx::query("SELECT * FROM checkpoint").fetch_optional(pool).await?;
+    // Not prepared: a newer indexer may migrate the schema under this one, which then has to see that it was replaced.
+    let row = sqlx::query("SELECT * FROM checkpoint").persistent(false).fetch_optional(pool).await?;
     row.as_ref().map(checkpoint_row).transpose()
 }
 
