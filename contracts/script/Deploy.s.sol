@@ -2,37 +2,45 @@
 pragma solidity 0.8.37;
 
 import {Script, console} from "forge-std/Script.sol";
+import {Endorsements} from "../src/Endorsements.sol";
 import {ServiceRegistry} from "../src/ServiceRegistry.sol";
 
-/// @notice Deploys the registry at an address that follows from its code alone, through the CREATE2 deployer that most
-/// chains have at the same address. Sending it again changes nothing: it finds the registry and says so.
+/// @notice Deploys the registry and its endorsements at addresses that follow from their code alone, through the CREATE2
+/// deployer that most chains have at the same address. Sending it again changes nothing: it finds them and says so.
 ///
 /// ```
-/// forge script contracts/script/Deploy.s.sol --rpc-url "$RPC_URL" --broadcast --private-key "$KEY"
+/// forge script contracts/script/Deploy.s.sol --rpc-url "$RPC_URL" --broadcast --account "$ACCOUNT"
 /// ```
 ///
-/// On a chain without that deployer the registry is created plainly. Its address then depends on the account and its
-/// nonce, and each run creates another one.
+/// On a chain without that deployer they are created plainly. Their addresses then depend on the account and its nonce,
+/// and each run creates other ones.
 contract Deploy is Script {
-    function run() external returns (ServiceRegistry registry) {
-        bytes32 codeHash = keccak256(type(ServiceRegistry).creationCode);
-        address expected = vm.computeCreate2Address(0, codeHash, CREATE2_FACTORY);
+    function run() external returns (ServiceRegistry registry, Endorsements endorsements) {
+        registry = ServiceRegistry(_create("registry", type(ServiceRegistry).creationCode));
+        require(address(registry).codehash == keccak256(type(ServiceRegistry).runtimeCode), "not the registry's code");
+        bytes memory code = bytes.concat(type(Endorsements).creationCode, abi.encode(registry));
+        endorsements = Endorsements(_create("endorsements", code));
+        require(endorsements.registry() == address(registry), "endorsements of another registry");
+    }
 
-        if (expected.code.length > 0) {
-            require(expected.codehash == keccak256(type(ServiceRegistry).runtimeCode), "other code is there");
-            console.log("The registry is already there:", expected);
-            return ServiceRegistry(expected);
+    /// @dev Only this init code can have made what is at its CREATE2 address.
+    function _create(string memory name, bytes memory initCode) private returns (address deployed) {
+        deployed = vm.computeCreate2Address(0, keccak256(initCode), CREATE2_FACTORY);
+        if (deployed.code.length > 0) {
+            console.log("Already there, %s:", name, deployed);
+            return deployed;
         }
-
         vm.startBroadcast();
         if (CREATE2_FACTORY.code.length > 0) {
-            registry = new ServiceRegistry{salt: 0}();
-            require(address(registry) == expected, "not where it should be");
-            console.log("Deployed the registry through CREATE2:", expected);
+            (bool success,) = CREATE2_FACTORY.call(bytes.concat(bytes32(0), initCode));
+            require(success && deployed.code.length > 0, "the CREATE2 deployer failed");
+            console.log("Deployed through CREATE2, %s:", name, deployed);
         } else {
-            registry = new ServiceRegistry();
-            console.log("This chain has no CREATE2 deployer. Created the registry plainly:", address(registry));
-            console.log("Another run creates another registry.");
+            assembly {
+                deployed := create(0, add(initCode, 0x20), mload(initCode))
+            }
+            require(deployed != address(0), "the creation failed");
+            console.log("No CREATE2 deployer on this chain; created plainly, %s:", name, deployed);
         }
         vm.stopBroadcast();
     }
