@@ -20,17 +20,18 @@ contract Endorsements is IEndorsements {
     }
 
     /// @inheritdoc IEndorsements
-    function endorse(bytes32 id, bytes32 topic, uint40 expiry, bytes32 digest) external {
+    function endorse(bytes32 id, uint24 epoch, bytes32 topic, uint40 expiry, bytes32 digest) external {
         if (expiry < block.timestamp) revert ExpiryPassed(expiry, block.timestamp);
         if (digest == 0) revert EmptyDigest();
         IRegistryTypes.Lease memory lease = _registry.leaseOf(id);
         if (lease.status != IRegistryTypes.Status.Active && lease.status != IRegistryTypes.Status.Suspended) {
             revert NotListed(id);
         }
+        if (lease.epoch != epoch) revert EpochChanged(id, lease.epoch, epoch);
         if (lease.owner == msg.sender) revert OwnEndorsement(id, msg.sender);
 
-        _endorsements[_keyOf(id, lease.epoch, msg.sender, topic)] = Endorsement(expiry, false, digest);
-        emit Endorsed(id, msg.sender, topic, lease.epoch, expiry, digest);
+        _endorsements[_keyOf(id, epoch, msg.sender, topic)] = Endorsement(expiry, false, digest);
+        emit Endorsed(id, msg.sender, topic, epoch, expiry, digest);
     }
 
     /// @inheritdoc IEndorsements

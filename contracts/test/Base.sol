@@ -242,6 +242,11 @@ abstract contract Base is Test {
         return vm.load(address(registry), slotOf(id, 0));
     }
 
+    /// @dev The epoch of an instance, as it is stored.
+    function epochOf(bytes32 id) internal view returns (uint24) {
+        return uint24(uint256(wordA(id)) >> 232);
+    }
+
     /// @dev Slot B of an instance, as it is stored.
     function wordB(bytes32 id) internal view returns (bytes32) {
         return vm.load(address(registry), slotB(id));

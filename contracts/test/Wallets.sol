@@ -33,6 +33,21 @@ contract SlowWallet is KeyWallet {
     }
 }
 
+/// @dev Says yes to everything, if it has at least and at most this much gas.
+contract GaugeWallet {
+    uint256 private immutable _least;
+    uint256 private immutable _most;
+
+    constructor(uint256 least, uint256 most) {
+        (_least, _most) = (least, most);
+    }
+
+    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
+        uint256 gas = gasleft();
+        return gas >= _least && gas <= _most ? bytes4(0x1626ba7e) : bytes4(0xffffffff);
+    }
+}
+
 /// @dev Says yes to everything, by reverting with it.
 contract RevertingWallet {
     function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {

@@ -39,6 +39,12 @@ interface IEndorsements {
     /// @param id The instance.
     error NotListed(bytes32 id);
 
+    /// @notice The endorsement was meant for another epoch: the instance changed hands or left its service meanwhile.
+    /// @param id The instance.
+    /// @param current The epoch that the instance is in.
+    /// @param given The epoch that the endorsement was meant for.
+    error EpochChanged(bytes32 id, uint24 current, uint24 given);
+
     /// @notice An owner cannot endorse its own instance.
     /// @param id The instance.
     /// @param owner Who owns it.
@@ -60,14 +66,16 @@ interface IEndorsements {
     error NotEndorsed(bytes32 id, address endorser, bytes32 topic, uint24 epoch);
 
     /// @notice Endorses a listed instance in its present epoch, in place of what the caller said about the topic before.
+    /// The caller names the epoch that it looked at, so the endorsement never falls to an owner who came meanwhile.
     ///
     /// Warning: it covers what the instance is, not what it publishes: its owner can update the record. Put the record
     /// hash into what the digest is of, if it matters.
     /// @param id The instance.
+    /// @param epoch The instance's epoch, as `leaseOf` says it.
     /// @param topic What about: by custom a text of at most 31 bytes, left-aligned.
     /// @param expiry Until when it holds, in seconds, now or later.
     /// @param digest What it says or points to, not zero.
-    function endorse(bytes32 id, bytes32 topic, uint40 expiry, bytes32 digest) external;
+    function endorse(bytes32 id, uint24 epoch, bytes32 topic, uint40 expiry, bytes32 digest) external;
 
     /// @notice Withdraws what the caller said about a topic in the instance's present epoch.
     /// @param id The instance.

@@ -11,9 +11,9 @@ interface IRegistryErrors is IRegistryTypes {
     /// @param owner Who owns it.
     error NamespaceTaken(bytes32 namespaceId, address owner);
 
-    /// @notice The caller may not register in this namespace.
+    /// @notice This account may not register in this namespace.
     /// @param namespaceId The namespace.
-    /// @param caller Who called.
+    /// @param caller Who called, or signed.
     /// @param owner Who owns the namespace; the zero address if it was never claimed.
     error NamespaceClosed(bytes32 namespaceId, address caller, address owner);
 
@@ -46,9 +46,13 @@ interface IRegistryErrors is IRegistryTypes {
     /// @notice Only the owner of the instance may do this. Of a registration: this instance left its service after it
     /// was transferred, so it cannot be registered again.
     /// @param id The instance.
-    /// @param caller Who called.
+    /// @param caller Who called, or signed.
     /// @param owner Who owns the instance.
     error NotOwner(bytes32 id, address caller, address owner);
+
+    /// @notice The instance or the namespace is in its last epoch, the 16,777,216th: it can be neither transferred nor ended.
+    /// @param key The instance or the namespace.
+    error EpochsExhausted(bytes32 key);
 
     /// @notice The update was written for a record that is no longer the current one.
     /// @param id The instance.
@@ -96,7 +100,7 @@ interface IRegistryErrors is IRegistryTypes {
     /// @param size How many items it has.
     error NothingRenewed(uint256 size);
 
-    /// @notice The caller, or the signer, is neither the owner of the instance nor an operator who may do this.
+    /// @notice The caller is neither the owner of the instance nor an operator who may do this.
     /// @param id The instance.
     /// @param caller Who called.
     /// @param owner Who owns the instance.
@@ -134,6 +138,11 @@ interface IRegistryErrors is IRegistryTypes {
     /// @param account Who should have signed: the owner.
     /// @param digest The EIP-712 digest that should have been signed.
     error InvalidSignature(bytes32 id, address account, bytes32 digest);
+
+    /// @notice A contract is to be asked for its signature, and there is too little gas left for that.
+    /// @param left How much gas was left.
+    /// @param needed How much it takes, be it spent or not.
+    error GasTooLow(uint256 left, uint256 needed);
 
     /// @notice The reason is too long.
     /// @param length Its length in bytes.

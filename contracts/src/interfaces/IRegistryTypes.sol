@@ -44,8 +44,8 @@ interface IRegistryTypes {
         uint24 ttl;
         /// What the instance is now. Bits 224–231.
         Status status;
-        /// Goes up when the instance is transferred, deregistered, revoked or reaped. What was granted or signed in an
-        /// epoch is void in the next. Bits 232–255.
+        /// Goes up when the instance is transferred, deregistered, revoked or reaped. What was granted in an epoch, or
+        /// signed for it, is void in the next. Bits 232–255.
         uint24 epoch;
     }
 

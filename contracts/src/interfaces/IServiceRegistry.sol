@@ -198,7 +198,10 @@ interface IServiceRegistry is IRegistryEvents, IRegistryErrors {
     ///
     /// Warning: an item that is not valid is skipped and never fails the batch, even if it is the only one: not listed,
     /// not after the last heartbeat, in the future, past its deadline, or not signed by one who may. Compare the result
-    /// with the number of items. A contract that is asked for its signature by ERC-1271 gets at most 200,000 gas.
+    /// with the number of items. A contract that is asked for its signature by ERC-1271 gets at most 200,000 gas, and
+    /// all in a batch 5,000,000: what comes after that is skipped. With less gas left than it gets, the call fails.
+    ///
+    /// Warning: who has signatures made in advance can keep an instance live without its owner, until their deadlines.
     /// @param items 1–500 signed heartbeats.
     /// @return renewed How many of them were not skipped.
     function heartbeatSigned(SignedHeartbeat[] calldata items) external returns (uint256 renewed);
@@ -254,7 +257,7 @@ interface IServiceRegistry is IRegistryEvents, IRegistryErrors {
     /// @notice Until when an account is admitted to register in a namespace.
     /// @param namespaceId The namespace.
     /// @param registrar The account.
-    /// @return In seconds; 0 if it is not.
+    /// @return In seconds, passed or not; 0 if it was not admitted, or dismissed.
     function registrarExpiryOf(bytes32 namespaceId, address registrar) external view returns (uint40);
 
     /// @notice Who was proposed as the next owner of a namespace.
@@ -282,11 +285,11 @@ interface IServiceRegistry is IRegistryEvents, IRegistryErrors {
     /// @notice Whether an account may do all of this for an instance now: it is the owner, or one grant lets it.
     /// @param id The instance.
     /// @param account The account.
-    /// @param permissions A sum of `Permissions`.
+    /// @param permissions A sum of `Permissions`, not 0.
     /// @return Whether it may.
     function isPermitted(bytes32 id, address account, uint8 permissions) external view returns (bool);
 
-    /// @notice Whether a signature is an account's over a digest: by its key, or by ERC-1271 if it is a contract.
+    /// @notice Whether a signature is an account's over a digest: by its key, or by ERC-1271 if it has code.
     /// @param account The account.
     /// @param digest The digest.
     /// @param signature The signature.

@@ -25,7 +25,7 @@ abstract contract Grants is Layout {
         address proposed = _proposals[id][epoch].account;
         if (proposed != msg.sender) revert NotProposed(id, msg.sender, proposed);
 
-        ++epoch;
+        epoch = _nextEpoch(id, epoch);
         Lease storage lease = _instances[id].lease;
         lease.owner = msg.sender;
         lease.epoch = epoch;

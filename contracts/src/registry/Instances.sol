@@ -59,6 +59,7 @@ abstract contract Instances is Namespaces, Grants {
             uint256 word = _load(_instances[id].lease);
             uint256 expiresAt = uint256(_lastHeartbeatIn(word)) + _ttlIn(word);
             if (_statusIn(word) != Status.Active || block.timestamp <= expiresAt + _REAP_GRACE) continue;
+            if (_epochIn(word) == type(uint24).max) continue;
 
             uint24 epoch = _end(id, word, Status.Reaped);
             (uint64 count, uint64 sequence) = _leave(service);
@@ -147,7 +148,7 @@ abstract contract Instances is Namespaces, Grants {
 
     /// @dev Ends the epoch of an instance, and the registration if it is listed.
     function _end(bytes32 id, uint256 word, Status status) private returns (uint24 epoch) {
-        epoch = _epochIn(word) + 1;
+        epoch = _nextEpoch(id, _epochIn(word));
         _setStatus(_instances[id].lease, word, status, epoch);
     }
 

@@ -139,6 +139,14 @@ abstract contract Layout is IServiceRegistry {
         if (!_isListed(word)) revert NotListed(id, _statusIn(word));
     }
 
+    /// @dev It must not wrap: what was granted in the first epochs would be valid again.
+    function _nextEpoch(bytes32 key, uint24 epoch) internal pure returns (uint24) {
+        if (epoch == type(uint24).max) revert EpochsExhausted(key);
+        unchecked {
+            return epoch + 1;
+        }
+    }
+
     function _checkOwner(bytes32 id, uint256 word) internal view {
         if (_ownerIn(word) != msg.sender) revert NotOwner(id, msg.sender, _ownerIn(word));
     }

@@ -35,7 +35,7 @@ abstract contract Namespaces is Layout {
         uint24 epoch = _namespaces[namespaceId].epoch;
         address proposed = _namespaceProposals[namespaceId][epoch].account;
         if (proposed != msg.sender) revert NotProposed(namespaceId, msg.sender, proposed);
-        ++epoch;
+        epoch = _nextEpoch(namespaceId, epoch);
         _namespaces[namespaceId] = Namespace(msg.sender, false, epoch);
         emit NamespaceOwnerChanged(namespaceId, msg.sender, epoch);
     }

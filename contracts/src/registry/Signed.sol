@@ -26,8 +26,17 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
     bytes32 private constant _HEARTBEAT_TYPEHASH =
         keccak256("Heartbeat(bytes32 id,uint24 epoch,uint40 time,uint40 deadline)");
 
-    /// @dev What a contract may spend on a signature of one item of a batch, so that it cannot spend it all.
-    uint256 private constant _CONTRACT_SIGNATURE_GAS = 200_000;
+    /// @dev What a contract may spend on the signature of one item of a batch, and all of them together, so that they
+    /// cannot spend it all.
+    uint256 private constant _WALLET_GAS = 200_000;
+    uint256 private constant _BATCH_WALLET_GAS = 5_000_000;
+
+    /// @dev What the items of a batch share.
+    struct Batch {
+        bytes32 domainSeparator;
+        /// What contracts have spent.
+        uint256 walletGas;
+    }
 
     /// @inheritdoc IServiceRegistry
     function registerSigned(
@@ -41,10 +50,7 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
         id = Records.idOf(service, owner, keccak256(bytes(registration.label)));
         bytes32 digest =
             _digestOf(_domainSeparator(), _hashRegister(registration, owner, _instances[id].lease.epoch, deadline));
-        address signer = ECDSA.tryRecoverCalldata(digest, signature);
-        if ((signer == address(0) || signer != owner) && !isSignatureOf(owner, digest, signature)) {
-            revert InvalidSignature(id, owner, digest);
-        }
+        if (!isSignatureOf(owner, digest, signature)) revert InvalidSignature(id, owner, digest);
         _register(id, service, owner, registration);
     }
 
@@ -73,11 +79,11 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
         _checkBatch(size);
         uint40[] memory times = new uint40[](size);
         bytes32[] memory ids = new bytes32[](size);
-        bytes32 domainSeparator = _domainSeparator();
+        Batch memory batch = Batch(_domainSeparator(), 0);
         for (uint256 i = 0; i < size; ++i) {
             SignedHeartbeat calldata item = items[i];
             (bytes32 id, uint40 time) = (item.id, item.time);
-            if (!_renewSigned(id, time, item.deadline, item.signature, domainSeparator)) continue;
+            if (!_renewSigned(id, time, item.deadline, item.signature, batch)) continue;
             times[renewed] = time;
             // At most once for each item.
             unchecked {
@@ -96,7 +102,8 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
 
     /// @inheritdoc IServiceRegistry
     function isSignatureOf(address account, bytes32 digest, bytes calldata signature) public view returns (bool) {
-        return SignatureCheckerLib.isValidSignatureNowCalldata(account, digest, signature);
+        address signer = ECDSA.tryRecoverCalldata(digest, signature);
+        return (signer != address(0) && signer == account) || _isWalletSigned(account, digest, signature);
     }
 
     // --------------------------------------------------------------- checks
@@ -116,10 +123,10 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
         _checkDeadline(deadline);
         bytes32 digest = _digestOf(_domainSeparator(), structHash);
         if (_isKeySigned(id, word, digest, signature, permissions)) return;
-        if (!isSignatureOf(_ownerIn(word), digest, signature)) revert InvalidSignature(id, _ownerIn(word), digest);
+        if (!_isWalletSigned(_ownerIn(word), digest, signature)) revert InvalidSignature(id, _ownerIn(word), digest);
     }
 
-    function _renewSigned(bytes32 id, uint256 time, uint256 deadline, bytes calldata signature, bytes32 domainSeparator)
+    function _renewSigned(bytes32 id, uint256 time, uint256 deadline, bytes calldata signature, Batch memory batch)
         private
         returns (bool)
     {
@@ -130,10 +137,10 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
 
         bytes32 structHash =
             EfficientHashLib.hash(uint256(_HEARTBEAT_TYPEHASH), uint256(id), _epochIn(word), time, deadline);
-        bytes32 digest = _digestOf(domainSeparator, structHash);
+        bytes32 digest = _digestOf(batch.domainSeparator, structHash);
         if (
             !_isKeySigned(id, word, digest, signature, Permissions.HEARTBEAT)
-                && !_isContractSigned(_ownerIn(word), digest, signature)
+                && !_isBatchWalletSigned(batch, _ownerIn(word), digest, signature)
         ) return false;
         _renew(lease, word, time);
         return true;
@@ -151,14 +158,26 @@ abstract contract Signed is Instances, Heartbeats, TypedData {
         return signer != address(0) && _isPermitted(id, word, signer, permissions);
     }
 
-    /// @dev By the owner, if it is a contract. Through a call to itself: only a call's gas can be bounded.
-    function _isContractSigned(address owner, bytes32 digest, bytes calldata signature) private view returns (bool) {
-        if (owner.code.length == 0) return false;
-        try this.isSignatureOf{gas: _CONTRACT_SIGNATURE_GAS}(owner, digest, signature) returns (bool isValid) {
-            return isValid;
-        } catch {
-            return false;
-        }
+    /// @dev By an account with code, as ERC-1271 says.
+    function _isWalletSigned(address account, bytes32 digest, bytes calldata signature) private view returns (bool) {
+        return
+            account.code.length != 0
+                && SignatureCheckerLib.isValidERC1271SignatureNowCalldata(account, digest, signature);
+    }
+
+    /// @dev The same in a batch, through a call to itself: only a call's gas can be bounded. Whoever sends the batch must
+    /// not make an item fail by giving it too little.
+    function _isBatchWalletSigned(Batch memory batch, address owner, bytes32 digest, bytes calldata signature)
+        private
+        returns (bool isValid)
+    {
+        if (owner.code.length == 0 || batch.walletGas > _BATCH_WALLET_GAS - _WALLET_GAS) return false;
+        uint256 gas = gasleft();
+        if (gas < _WALLET_GAS + _WALLET_GAS / 32) revert GasTooLow(gas, _WALLET_GAS + _WALLET_GAS / 32);
+        try this.isSignatureOf{gas: _WALLET_GAS}(owner, digest, signature) returns (bool answer) {
+            isValid = answer;
+        } catch {}
+        batch.walletGas += gas - gasleft();
     }
 
     // --------------------------------------------------------------- hashes

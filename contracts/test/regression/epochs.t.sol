@@ -27,7 +27,7 @@ contract EpochsTest is Signing {
         registry.proposeOwner(id, mallory);
         vm.stopPrank();
         vm.prank(carol);
-        endorsements.endorse(id, TOPIC, type(uint40).max, keccak256("report"));
+        endorsements.endorse(id, 0, TOPIC, type(uint40).max, keccak256("report"));
         vm.warp(START + 10);
         assertTrue(registry.isPermitted(id, bob, 7));
         assertEq(registry.proposedOwnerOf(id), mallory);
@@ -244,5 +244,66 @@ contract EpochsTest is Signing {
         vm.expectRevert(abi.encodeWithSelector(IRegistryErrors.NamespaceClosed.selector, own(alice), bob, alice));
         vm.prank(bob);
         registry.register(r);
+    }
+
+    // ------------------------------------------------------- the last epoch
+
+    /// @dev Were the epoch to wrap, what was granted in the first would be valid again.
+    function lastEpoch() private {
+        IRegistryTypes.Lease memory lease = leaseIn(wordA(id));
+        lease.epoch = type(uint24).max;
+        vm.store(address(registry), slotOf(id, 0), leaseWord(lease));
+        assertFalse(registry.isPermitted(id, bob, 1));
+    }
+
+    function exhausted(bytes32 key) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IRegistryErrors.EpochsExhausted.selector, key);
+    }
+
+    function test_TheEpochOfAnInstanceWraps() external {
+        lastEpoch();
+        IRegistryTypes.Registration memory r = payments("replica-1");
+        vm.prank(alice);
+        registry.proposeOwner(id, mallory);
+        vm.expectRevert(exhausted(id));
+        vm.prank(mallory);
+        registry.acceptOwner(keyOf(r, alice));
+        vm.expectRevert(exhausted(id));
+        vm.prank(alice);
+        registry.deregister(keyOf(r, alice));
+        vm.expectRevert(exhausted(id));
+        vm.prank(alice);
+        registry.setStatus(pathOf(r, alice), IRegistryTypes.Status.Revoked, "");
+        // What does not end the epoch goes on.
+        vm.prank(alice);
+        registry.setStatus(pathOf(r, alice), IRegistryTypes.Status.Suspended, "");
+        assertEq(epochOf(id), type(uint24).max);
+    }
+
+    function test_AnInstanceInItsLastEpochKeepsOthersFromBeingReaped() external {
+        bytes32 other = registerPayments("replica-2");
+        lastEpoch();
+        vm.warp(START + 30 days);
+        IRegistryTypes.InstanceKey[] memory keys = new IRegistryTypes.InstanceKey[](2);
+        keys[0] = keyOf(payments("replica-1"), alice);
+        keys[1] = keyOf(payments("replica-2"), alice);
+        assertEq(registry.reap(keys), 1);
+        assertEq(uint8(registry.leaseOf(id).status), uint8(IRegistryTypes.Status.Active));
+        assertEq(uint8(registry.leaseOf(other).status), uint8(IRegistryTypes.Status.Reaped));
+    }
+
+    function test_TheEpochOfANamespaceWraps() external {
+        vm.startPrank(alice);
+        bytes32 acme = registry.claimNamespace("acme");
+        registry.setRegistrar(acme, bob, type(uint40).max);
+        uint256 word = uint256(wordAt(slotOf(acme, 2))) | uint256(type(uint24).max) << 168;
+        vm.store(address(registry), slotOf(acme, 2), bytes32(word));
+        registry.proposeNamespaceOwner(acme, carol);
+        vm.stopPrank();
+        assertEq(registry.proposedNamespaceOwnerOf(acme), carol);
+        assertFalse(registry.mayRegister(acme, bob));
+        vm.expectRevert(exhausted(acme));
+        vm.prank(carol);
+        registry.acceptNamespaceOwner(acme);
     }
 }

@@ -77,7 +77,7 @@ contract SlotsTest is Base {
         Endorsements endorsements = new Endorsements(IServiceRegistry(address(registry)));
         bytes32 id = registerPayments("replica-1");
         vm.startPrank(bob);
-        endorsements.endorse(id, topic, START, keccak256("report"));
+        endorsements.endorse(id, 0, topic, START, keccak256("report"));
         endorsements.withdraw(id, topic);
         vm.stopPrank();
         bytes32 key = keccak256(abi.encode(id, uint24(0), bob, topic));

@@ -38,7 +38,7 @@ contract ClaimNamespaceTest is Base {
     }
 
     function test_GivenTheNamespaceHasNoOwner() external {
-        string[6] memory labels = ["a", "0", "x0x", "acme", "a.b-c_d.0123456789", text(63)];
+        string[9] memory labels = ["a", "0", "x0x", "acme", "ax", "0a", "1x", "a.b-c_d.0123456789", text(63)];
         for (uint256 i = 0; i < labels.length; ++i) {
             bytes32 expected = keccak256(bytes(labels[i]));
             vm.expectEmit(address(registry));

@@ -7,6 +7,7 @@ import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 import {
     AnsweringWallet,
     BurningWallet,
+    GaugeWallet,
     HugeWallet,
     KeyWallet,
     MuteWallet,
@@ -83,6 +84,30 @@ contract ContractSignaturesTest is Signing {
         address[9] memory wallets = refusing();
         for (uint256 i = 0; i < wallets.length; ++i) {
             assertFalse(registry.isSignatureOf{gas: 1_000_000}(wallets[i], digest, sign("alice", digest)));
+        }
+    }
+
+    /// @dev EIP-7702: the account has a key and code. Here the code says no, or cannot run.
+    function test_GivenTheAccountIsAKeyWithCode() external {
+        bytes memory delegation = abi.encodePacked(hex"ef0100", new BurningWallet());
+        bytes[3] memory codes = [bytes(hex"00"), type(BurningWallet).runtimeCode, delegation];
+        for (uint256 i = 0; i < codes.length; ++i) {
+            uint256 snapshot = vm.snapshotState();
+            vm.etch(alice, codes[i]);
+            bytes32 digest = keccak256("digest");
+            assertTrue(registry.isSignatureOf(alice, digest, sign("alice", digest)));
+            IRegistryTypes.Registration memory r = payments("replica-1");
+            bytes memory signature = sign("alice", digestOf(registerHash(r, alice, 0, DEADLINE)));
+            bytes32 id = registry.registerSigned(r, alice, DEADLINE, signature);
+            vm.warp(NOW);
+            IRegistryTypes.SignedHeartbeat[] memory items = new IRegistryTypes.SignedHeartbeat[](1);
+            items[0] = heartbeatOf(id);
+            assertEq(registry.heartbeatSigned(items), 1);
+            IRegistryTypes.RecordUpdate memory change = updateOf(r, alice);
+            registry.updateSigned(change, DEADLINE, sign("alice", digestOf(updateHash(id, change, 0, DEADLINE))));
+            signature = sign("alice", digestOf(deregisterHash(id, 0, DEADLINE)));
+            registry.deregisterSigned(keyOf(r, alice), DEADLINE, signature);
+            vm.revertToState(snapshot);
         }
     }
 
@@ -170,6 +195,42 @@ contract ContractSignaturesTest is Signing {
         assertEq(registry.heartbeatSigned(items), 2);
         assertEq(registry.leaseOf(items[0].id).lastHeartbeat, NOW);
         assertEq(registry.leaseOf(items[1].id).lastHeartbeat, NOW);
+    }
+
+    /// @dev It gets 200,000 gas but for what the call to it costs, whatever the sender gives, as long as it is enough.
+    function test_Heartbeat_WhateverGasTheSenderGives() external {
+        IRegistryTypes.SignedHeartbeat[] memory items = new IRegistryTypes.SignedHeartbeat[](1);
+        items[0] = heartbeatOf(registerBy(address(new GaugeWallet(190_500, 193_500))));
+        vm.warp(NOW);
+        uint256 snapshot = vm.snapshotState();
+        uint24[4] memory gas = [240_000, 300_000, 1_000_000, 10_000_000];
+        for (uint256 i = 0; i < gas.length; ++i) {
+            assertEq(registry.heartbeatSigned{gas: gas[i]}(items), 1);
+            vm.revertToState(snapshot);
+        }
+        // With too little the sender would make it fail.
+        for (uint256 given = 60_000; given < 200_000; given += 20_000) {
+            vm.expectPartialRevert(IRegistryErrors.GasTooLow.selector);
+            registry.heartbeatSigned{gas: given}(items);
+        }
+    }
+
+    /// @dev All contracts of a batch have 5,000,000 gas: 24 that spend all that they get leave nothing for the next.
+    function test_Heartbeat_WhenTheContractsHaveSpentAllTheirGas() external {
+        IRegistryTypes.SignedHeartbeat[] memory items = new IRegistryTypes.SignedHeartbeat[](28);
+        for (uint256 i = 0; i < 26; ++i) {
+            items[i] = heartbeatOf(registerBy(i == 23 ? address(new KeyWallet(alice)) : address(new BurningWallet())));
+        }
+        items[26] = heartbeatOf(registerBy(address(new KeyWallet(alice))));
+        items[27] = heartbeatOf(registerPayments("replica-1"));
+        vm.warp(NOW);
+        assertEq(registry.heartbeatSigned(items), 2);
+        assertEq(registry.leaseOf(items[23].id).lastHeartbeat, NOW);
+        assertEq(registry.leaseOf(items[26].id).lastHeartbeat, START);
+        assertEq(registry.leaseOf(items[27].id).lastHeartbeat, NOW);
+        // In a batch of its own it is asked.
+        items[0] = items[26];
+        assertEq(registry.heartbeatSigned(items), 1);
     }
 
     function test_Heartbeat_WhenTheContractTakesTooMuchGas() external {

@@ -21,9 +21,11 @@ contract EndorseTest is Base {
         id = registerPayments("replica-1");
     }
 
+    /// @dev In the epoch of now.
     function endorse(uint40 expiry, bytes32 digest) internal {
+        uint24 epoch = epochOf(id);
         vm.prank(bob);
-        endorsements.endorse(id, TOPIC, expiry, digest);
+        endorsements.endorse(id, epoch, TOPIC, expiry, digest);
     }
 
     /// @dev The two words of what bob said in an epoch.
@@ -62,16 +64,27 @@ contract EndorseTest is Base {
         endorse(START, DIGEST);
     }
 
+    /// @dev The owner whom bob looked at has given the instance away before bob's call is mined.
+    function test_RevertWhen_TheEpochIsAnother() external {
+        transferPayments("replica-1", mallory);
+        vm.expectRevert(abi.encodeWithSelector(IEndorsements.EpochChanged.selector, id, 1, 0));
+        vm.prank(bob);
+        endorsements.endorse(id, 0, TOPIC, START, DIGEST);
+        vm.expectRevert(abi.encodeWithSelector(IEndorsements.EpochChanged.selector, id, 1, 2));
+        vm.prank(bob);
+        endorsements.endorse(id, 2, TOPIC, START, DIGEST);
+    }
+
     function test_RevertWhen_TheCallerIsTheOwner() external {
         vm.expectRevert(abi.encodeWithSelector(IEndorsements.OwnEndorsement.selector, id, alice));
         vm.prank(alice);
-        endorsements.endorse(id, TOPIC, START, DIGEST);
+        endorsements.endorse(id, 0, TOPIC, START, DIGEST);
         transferPayments("replica-1", bob);
         vm.expectRevert(abi.encodeWithSelector(IEndorsements.OwnEndorsement.selector, id, bob));
         endorse(START, DIGEST);
         // The registrant is not the owner any more.
         vm.prank(alice);
-        endorsements.endorse(id, TOPIC, START, DIGEST);
+        endorsements.endorse(id, 1, TOPIC, START, DIGEST);
         assertTrue(endorsements.isEndorsed(id, alice, TOPIC));
     }
 

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {VmSafe} from "forge-std/Vm.sol";
 import {Signing} from "../Signing.sol";
+import {BurningWallet} from "../Wallets.sol";
 import {Endorsements} from "../../src/Endorsements.sol";
 import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 import {IServiceRegistry} from "../../src/interfaces/IServiceRegistry.sol";
@@ -196,7 +197,7 @@ contract GasTest is Signing {
         bytes32 id = registerPayments("replica-1");
         Endorsements endorsements = new Endorsements(IServiceRegistry(address(registry)));
         vm.prank(bob);
-        endorsements.endorse(id, "audited", END, keccak256("report"));
+        endorsements.endorse(id, 0, "audited", END, keccak256("report"));
         snapshot("endorse", 85_000);
         vm.prank(bob);
         endorsements.withdraw(id, "audited");
@@ -245,6 +246,24 @@ contract GasTest is Signing {
         vm.prank(mallory);
         assertEq(registry.heartbeatSigned(signedHeartbeats(ids, "bob")), 500);
         snapshot("heartbeatSigned of 500, each of another owner, by an operator of each instance", MOST);
+    }
+
+    /// @dev Half of the contracts spend all that they get, until all that a batch may spend is gone.
+    function test_Most_Heartbeats_Contracts() external {
+        (bytes32[] memory ids, string[] memory owners) = fleetOfManyOwners(500);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            if (i % 2 == 0) {
+                vm.etch(makeAddr(owners[i]), type(BurningWallet).runtimeCode);
+            } else {
+                vm.prank(makeAddr(owners[i]));
+                registry.setInstanceOperator(ids[i], bob, Permissions.HEARTBEAT, END);
+            }
+        }
+        vm.warp(START + 30);
+        IRegistryTypes.SignedHeartbeat[] memory items = signedHeartbeats(ids, "bob");
+        vm.prank(mallory);
+        assertEq(registry.heartbeatSigned(items), 250);
+        snapshot("heartbeatSigned of 500, each of another owner, half of them contracts that spend all gas", MOST);
     }
 
     function test_Most_Reap() external {

@@ -2,9 +2,10 @@
 pragma solidity 0.8.37;
 
 import {Base} from "../Base.sol";
+import {IRegistryEvents} from "../../src/interfaces/IRegistryEvents.sol";
 import {IRegistryTypes} from "../../src/interfaces/IRegistryTypes.sol";
 
-/// @notice The layout that `ServiceRegistry` documents, bit by bit, with a distinct value in each field.
+/// @notice The layout that `registry/Layout.sol` documents, bit by bit, with a distinct value in each field.
 contract StorageLayoutTest is Base {
     address internal constant OWNER = 0x1111111111111111111111111111111111111111;
 
@@ -46,6 +47,19 @@ contract StorageLayoutTest is Base {
         assertEq(sequence, 7);
     }
 
+    /// @dev Both fields beyond 32 bits, in the word and in the event.
+    function test_Roster_OfManyInstances() external {
+        IRegistryTypes.Registration memory r = payments("replica-1");
+        uint256 word = uint256(0x0000000200000001) << 64 | 0x0000000400000003;
+        vm.store(address(registry), slotOf(serviceOf(r), 1), bytes32(word));
+        vm.expectEmit(address(registry));
+        emit IRegistryEvents.Registered(
+            idOf(r, alice), serviceOf(r), alice, r, START, 0, 0x0000000200000002, 0x0000000400000004, 0
+        );
+        registerPayments("replica-1");
+        assertEq(uint256(wordAt(slotOf(serviceOf(r), 1))), uint256(0x0000000200000002) << 64 | 0x0000000400000004);
+    }
+
     function test_Namespace() external {
         bytes32 namespaceId = keccak256("acme");
         // epoch 0x070707 | open 01 | owner 0x1111…
@@ -58,6 +72,11 @@ contract StorageLayoutTest is Base {
         assertEq(namespace.owner, OWNER);
         assertTrue(namespace.open);
         assertEq(namespace.epoch, 0x070707);
+
+        // What belongs to an epoch is under all of its bits.
+        vm.store(address(registry), slotOf(namespaceId, 0x070707, 3), proposalWord(bob));
+        vm.store(address(registry), slotOf(namespaceId, 0x07, 3), proposalWord(mallory));
+        assertEq(registry.proposedNamespaceOwnerOf(namespaceId), bob);
     }
 
     function test_TheStatusesAreNumberedAsTheWordSays() external pure {

@@ -66,9 +66,13 @@ contract ViewsTest is Base {
         assertTrue(registry.verifyRecord(id, alice, r, prev));
         assertFalse(registry.verifyRecord(id, alice, payments("replica-1"), 0));
 
-        vm.prank(alice);
-        registry.deregister(keyOf(r, alice));
-        assertTrue(registry.verifyRecord(id, alice, r, prev));
+        IRegistryTypes.Status[3] memory statuses = unlisted();
+        for (uint256 i = 0; i < statuses.length; ++i) {
+            uint256 snapshot = vm.snapshotState();
+            bring("replica-1", statuses[i]);
+            assertTrue(registry.verifyRecord(id, alice, r, prev));
+            vm.revertToState(snapshot);
+        }
     }
 
     function test_VerifyRecord_WhenAnyOnePartIsAnother() external {

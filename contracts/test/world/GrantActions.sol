@@ -78,16 +78,19 @@ abstract contract GrantActions is InstanceActions {
         bytes32 id = pickListed();
         address actor = oneIn(8) ? items[id].lease.owner : pickActor();
         bytes32 topic = topics[pick(topics.length)];
+        // As `leaseOf` says it now, or said it before, or will.
+        uint24 epoch = items[id].lease.epoch;
+        if (oneIn(8)) epoch = epoch > 0 && oneIn(2) ? epoch - 1 : epoch + 1;
         IEndorsements.Endorsement memory given =
             IEndorsements.Endorsement(pickExpiry(), false, oneIn(16) ? bytes32(0) : bytes32(pick(1000) + 1));
-        bool expected =
-            isListedItem(id) && items[id].lease.owner != actor && !hasPassed(given.expiry) && given.digest != 0;
+        bool expected = isListedItem(id) && items[id].lease.owner != actor && epoch == items[id].lease.epoch
+            && !hasPassed(given.expiry) && given.digest != 0;
         (bool success,) = actOn(
             address(endorsements),
             "endorse",
             actor,
             expected,
-            abi.encodeCall(endorsements.endorse, (id, topic, given.expiry, given.digest))
+            abi.encodeCall(endorsements.endorse, (id, epoch, topic, given.expiry, given.digest))
         );
         if (success) endorsed[id][actor][topic] = given;
         settle(id);
