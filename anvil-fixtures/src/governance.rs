@@ -1,6 +1,10 @@
 //! Every event of both contracts at least once: who governs, who acts for whom, who endorses, and how instances end.
 
-use alloy::primitives::{B256, Bytes, aliases::U40, keccak256};
+use alloy::primitives::{
+    B256, Bytes,
+    aliases::{U24, U40},
+    keccak256,
+};
 use anyhow::{Context, Result};
 use bindings::{
     Endorsements::{endorseCall, withdrawCall},
@@ -138,7 +142,13 @@ pub async fn signed_heartbeat(chain: &Chain, signer: Address, id: InstanceId) ->
 /// An endorsement that does not expire.
 pub fn endorse(id: InstanceId, topic: &str) -> Result<endorseCall> {
     let topic: Topic = topic.parse()?;
-    Ok(endorseCall { id: id.0, topic: topic.0, expiry: U40::from(FAR), digest: keccak256("the report") })
+    Ok(endorseCall {
+        id: id.0,
+        epoch: U24::ZERO,
+        topic: topic.0,
+        expiry: U40::from(FAR),
+        digest: keccak256("the report"),
+    })
 }
 
 /// The preimage of the id of an instance of the service `payments`.

@@ -2,7 +2,10 @@
 
 use alloy::{
     eips::BlockId,
-    primitives::{TxKind, aliases::U40},
+    primitives::{
+        TxKind,
+        aliases::{U24, U40},
+    },
     providers::DynProvider,
     sol_types::SolCall,
 };
@@ -95,16 +98,17 @@ impl Endorsements {
 }
 
 impl Publisher {
-    /// Endorses a listed instance until `expires_at`, in place of what this account said about the topic before. If it
-    /// said just this, nothing is sent.
+    /// Endorses a listed instance, as it was looked at in `epoch`, until `expires_at`, in place of what this account
+    /// said about the topic before. If it said just this, nothing is sent.
     ///
     /// # Errors
-    /// [`crate::Refusal::OwnEndorsement`], [`crate::Refusal::NotListed`], [`crate::Refusal::ExpiryPassed`];
-    /// [`InputError`]; other [`ChainError`]s.
+    /// [`crate::Refusal::OwnEndorsement`], [`crate::Refusal::NotListed`], [`crate::Refusal::EpochChanged`],
+    /// [`crate::Refusal::ExpiryPassed`]; [`InputError`]; other [`ChainError`]s.
     pub async fn endorse(
         &self,
         endorsements: &Endorsements,
         id: InstanceId,
+        epoch: u32,
         topic: Topic,
         expires_at: u64,
         digest: B256,
@@ -114,10 +118,12 @@ impl Publisher {
             return Err(InputError::EmptyDigest.into());
         }
         let said = Endorsement { expires_at, withdrawn: false, digest };
-        if endorsements.endorsement(id, self.account(), topic).await? == Some(said) {
+        let present = endorsements.registry().lease(id).await?.map(|lease| lease.epoch);
+        if present == Some(epoch) && endorsements.endorsement(id, self.account(), topic).await? == Some(said) {
             return Ok(Outcome::Already);
         }
-        let call = abi::endorseCall { id: id.0, topic: topic.0, expiry: U40::saturating_from(expires_at), digest };
+        let (epoch, expiry) = (U24::saturating_from(epoch), U40::saturating_from(expires_at));
+        let call = abi::endorseCall { id: id.0, epoch, topic: topic.0, expiry, digest };
         Ok(Outcome::Done(self.send_to(endorsements, &call).await?))
     }
 

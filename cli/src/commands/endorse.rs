@@ -40,6 +40,9 @@ pub struct Args {
     /// Takes keccak256 of this file as the digest
     #[arg(long, value_name = "FILE", conflicts_with = "digest")]
     pub file: Option<PathBuf>,
+    /// The epoch that was looked at: if the instance changed hands since, nothing is said [default: the present one]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "withdraw", value_parser = clap::value_parser!(u32).range(..1 << 24))]
+    pub epoch: Option<u32>,
     /// Until when
     #[command(flatten)]
     pub term: TermArgs,
@@ -83,7 +86,11 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         (publisher.withdraw_endorsement(&endorsements, id, topic).await?, None)
     } else {
         let expires_at = args.term.expires_at(publisher.registry().chain(), days(365)).await?;
-        (publisher.endorse(&endorsements, id, topic, expires_at, digest).await?, Some(rfc3339(expires_at)))
+        let epoch = match args.epoch {
+            Some(epoch) => epoch,
+            None => publisher.registry().lease(id).await?.map_or(0, |lease| lease.epoch),
+        };
+        (publisher.endorse(&endorsements, id, epoch, topic, expires_at, digest).await?, Some(rfc3339(expires_at)))
     };
     let answer = Answer {
         id: id.to_string(),

@@ -64,6 +64,8 @@ fn of_registry(error: ServiceRegistryErrors, known: Option<&Namespace>) -> Refus
             from: Status::from_u8(e.from),
             to: Status::from_u8(e.to),
         },
+        Raw::EpochsExhausted(e) => Refusal::EpochsExhausted { subject: namespace(e.key) },
+        Raw::GasTooLow(e) => Refusal::GasTooLow { left: e.left, needed: e.needed },
         Raw::RecordChanged(e) => Refusal::RecordChanged { id: InstanceId(e.id), current: e.current, given: e.given },
         Raw::ExpiryPassed(e) => expiry_passed(e.expiry, e.time),
         Raw::DeadlinePassed(e) => Refusal::DeadlinePassed { deadline: e.deadline.to(), now: seconds(e.time) },
@@ -94,6 +96,9 @@ fn of_endorsements(error: EndorsementsErrors) -> Refusal {
     use EndorsementsErrors as Raw;
     match error {
         Raw::NotListed(e) => Refusal::NotListed { id: InstanceId(e.id), status: None },
+        Raw::EpochChanged(e) => {
+            Refusal::EpochChanged { id: InstanceId(e.id), current: e.current.to(), given: e.given.to() }
+        }
         Raw::OwnEndorsement(e) => Refusal::OwnEndorsement { id: InstanceId(e.id), owner: e.owner },
         Raw::ExpiryPassed(e) => expiry_passed(e.expiry, e.time),
         Raw::EmptyDigest(_) => Refusal::Input("a digest of zero: of nothing, endorse keccak256(\"\")".to_owned()),

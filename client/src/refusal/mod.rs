@@ -187,6 +187,33 @@ pub enum Refusal {
         /// How long a lease must have been expired, in seconds.
         grace: U256,
     },
+    /// An instance or a namespace that has been transferred or ended as often as can be.
+    #[error("{subject} is in its last epoch: it can be neither transferred nor ended any more")]
+    EpochsExhausted {
+        /// The instance or the namespace.
+        subject: String,
+    },
+    /// A batch with contracts' signatures, and too little gas to ask for them.
+    #[error("{left} gas were left, and to ask a contract for its signature takes {needed}: send it with more gas")]
+    GasTooLow {
+        /// How much was left.
+        left: U256,
+        /// How much must be.
+        needed: U256,
+    },
+    /// An endorsement that was meant for another epoch.
+    #[error(
+        "the instance {id} is in epoch {current} now, not {given}: it changed hands or left its service meanwhile; look \
+         at it again"
+    )]
+    EpochChanged {
+        /// The instance.
+        id: InstanceId,
+        /// The epoch that it is in.
+        current: u32,
+        /// The epoch that was looked at.
+        given: u32,
+    },
     /// An owner's praise of itself.
     #[error("the instance {id} belongs to {owner}, and an owner cannot endorse its own: use another account's key")]
     OwnEndorsement {

@@ -100,7 +100,13 @@ impl Story<'_> {
         let topic = |text: &str| B256::right_padding_from(text.as_bytes());
         for (n, text) in [(0, "audit"), (0, "region"), (1, "audit"), (3, "audit"), (0, "audit")] {
             let digest = keccak256([n]);
-            let call = Endorsements::endorseCall { id: instance(n).id().0, topic: topic(text), expiry, digest };
+            let call = Endorsements::endorseCall {
+                id: instance(n).id().0,
+                epoch: Uint::ZERO,
+                topic: topic(text),
+                expiry,
+                digest,
+            };
             self.endorse(OTHER, &call).await?;
         }
         for (n, text) in [(0, "region"), (1, "audit")] {
@@ -322,6 +328,7 @@ async fn endorsements_may_be_deployed_under_an_index_that_runs() -> Result<()> {
     world.deploy_canonical_endorsements().await?;
     let call = Endorsements::endorseCall {
         id: instance(0).id().0,
+        epoch: Uint::ZERO,
         topic: B256::right_padding_from(b"audit"),
         expiry: Uint::from(FAR),
         digest: keccak256("report"),
