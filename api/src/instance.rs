@@ -252,8 +252,9 @@ pub struct InstanceAnswer {
     /// How many operators there are.
     #[serde(default)]
     pub operators_total: u64,
-    /// What others say of it in its present epoch: the newest 100. An endorsement that was withdrawn is not here, one
-    /// whose `expires_at` has passed is.
+    /// What others say of it in its present epoch, at most 100: first what each endorser said last, the newest first, then
+    /// what each said before. An endorsement that was withdrawn is not here, one whose `expires_at` has passed is. Anyone
+    /// may endorse: look for the endorsers whom you trust, and if there are more than 100, ask the contract.
     #[serde(default)]
     pub endorsements: Vec<Endorsement>,
     /// How many endorsements there are.

@@ -25,7 +25,7 @@ pub struct Grants {
 /// The newest items of a list, and how many there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T> {
-    /// At most [`LIST`] items, the newest first.
+    /// At most [`LIST`] items, the newest first; of endorsements the newest of each endorser before all others.
     pub items: Vec<T>,
     /// How many there are.
     pub total: u64,
@@ -141,13 +141,15 @@ pub(super) async fn of_instances(db: &mut PgConnection, ids: &[InstanceId]) -> R
         let c = Columns { table: "instance_operator", row: &row };
         push(&mut all, |of| &of.id.0, c.word("instance_id")?, |of| &mut of.operators, operator(&c)?, &c)?;
     }
+    // First what each endorser said last, then what each said before: one that says a lot hides nobody else.
     let rows = sqlx::query(
         "SELECT live.instance_id, grants.*, counted.total FROM live
          CROSS JOIN LATERAL (SELECT count(*) AS total FROM endorsement
                              WHERE instance_id = live.instance_id AND epoch = live.epoch AND NOT withdrawn) counted
          CROSS JOIN LATERAL (SELECT endorser, topic, digest, expires_at FROM endorsement
                              WHERE instance_id = live.instance_id AND epoch = live.epoch AND NOT withdrawn
-                             ORDER BY block_number DESC, log_index DESC LIMIT $2) grants
+                             ORDER BY row_number() OVER (PARTITION BY endorser ORDER BY block_number DESC, log_index DESC),
+                                      block_number DESC, log_index DESC LIMIT $2) grants
          WHERE live.instance_id = ANY($1)",
     );
     for row in rows.bind(&ids).bind(limit()).fetch_all(&mut *db).await? {
