@@ -213,6 +213,14 @@ contract ContractSignaturesTest is Signing {
             vm.expectPartialRevert(IRegistryErrors.GasTooLow.selector);
             registry.heartbeatSigned{gas: given}(items);
         }
+        // Nor is there anything in between.
+        bytes memory input = abi.encodeCall(registry.heartbeatSigned, (items));
+        for (uint256 given = 200_000; given < 240_000; given += 400) {
+            (bool success, bytes memory answer) = address(registry).call{gas: given}(input);
+            if (success) assertEq(abi.decode(answer, (uint256)), 1);
+            else assertEq(bytes4(answer), IRegistryErrors.GasTooLow.selector);
+            vm.revertToState(snapshot);
+        }
     }
 
     /// @dev All contracts of a batch have 5,000,000 gas: 24 that spend all that they get leave nothing for the next.
