@@ -13,7 +13,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage or configuration
-  3    the chain said no: the contract reverts, or the account cannot pay
+  3    the chain said no: the contract reverts, the account cannot pay, there is no such instance
   4    the node, the gateway or the database cannot be reached
   5    discover: nothing live
   130  interrupted";
@@ -53,6 +53,11 @@ pub fn usage(text: impl Into<String>) -> anyhow::Error {
     UsageError(text.into()).into()
 }
 
+/// The gateway does not know an instance or a service that a command is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UnknownError(pub String);
+
 /// A signal came before the work was done.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
@@ -80,6 +85,9 @@ pub fn of(error: &anyhow::Error) -> Exit {
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if cause.is::<UsageError>() || cause.is::<KeyError>() || cause.is::<InputError>() {
         return Some(Exit::Usage);
+    }
+    if cause.is::<UnknownError>() {
+        return Some(Exit::Refused);
     }
     if cause.is::<Interrupted>() {
         return Some(Exit::Interrupted);

@@ -1,7 +1,7 @@
 //! Puts the two contracts on a chain, once.
 //!
 //! Where the canonical CREATE2 deployer is there, the addresses follow from the code alone: they are the same on every
-//! chain, and whoever deploys second finds the contracts there.
+//! chain, and whoever deploys second finds the contracts there. Elsewhere they are found only by who knows where they are.
 
 use std::time::Duration;
 
@@ -12,7 +12,10 @@ use alloy::{
     rpc::types::{Filter, TransactionReceipt},
 };
 pub use bindings::canonical;
-use bindings::{ServiceRegistry, canonical::CREATE2_DEPLOYER};
+use bindings::{
+    ServiceRegistry,
+    canonical::{CREATE2_DEPLOYER, CREATE2_DEPLOYER_CODE},
+};
 
 use crate::{chain::Chain, endorse::Endorsements, error::ChainError, keys::Key, registry::Registry, send::Sender};
 
@@ -31,6 +34,15 @@ pub struct Deployment {
     pub endorsements_tx: Option<B256>,
 }
 
+/// Where contracts are that were deployed plainly, as far as is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    /// A registry.
+    pub registry: Option<Address>,
+    /// Endorsements.
+    pub endorsements: Option<Address>,
+}
+
 /// Finds the registry at its canonical address, if it is there.
 ///
 /// # Errors
@@ -47,15 +59,19 @@ pub async fn find_endorsements(registry: &Registry) -> Result<Option<Endorsement
     there(Endorsements::at(registry.clone(), canonical::endorsements(registry.address())).await)
 }
 
-/// Deploys each of the two contracts unless it is at its canonical address, and checks their code. On a chain without
-/// the CREATE2 deployer, each call deploys new ones.
+/// Deploys each of the two contracts unless it is at its canonical address, or where it is known to be, and checks their
+/// code. What is not known to be there is deployed again on a chain without the CREATE2 deployer.
 ///
 /// # Errors
 /// [`ChainError`]s of the transactions; [`ChainError::OtherContract`] or [`ChainError::OtherEndorsements`] if the chain
 /// made something else of the code.
-pub async fn deploy(chain: &Chain, key: &Key, patience: Duration) -> Result<Deployment, ChainError> {
+pub async fn deploy(chain: &Chain, key: &Key, patience: Duration, known: Known) -> Result<Deployment, ChainError> {
     let sender = Sender::new(chain.clone(), key, patience);
-    let (registry, deploy_block, tx) = match find(chain).await? {
+    let found = match (find(chain).await?, known.registry) {
+        (None, Some(address)) => known_there(Registry::at(chain.clone(), address).await)?,
+        (found, _) => found,
+    };
+    let (registry, deploy_block, tx) = match found {
         Some(registry) => {
             let deploy_block = deploy_block(&registry).await;
             (registry, deploy_block, None)
@@ -66,7 +82,11 @@ pub async fn deploy(chain: &Chain, key: &Key, patience: Duration) -> Result<Depl
             (registry, receipt.block_number, Some(receipt.transaction_hash))
         }
     };
-    let (endorsements, endorsements_tx) = match find_endorsements(&registry).await? {
+    let found = match (find_endorsements(&registry).await?, known.endorsements) {
+        (None, Some(address)) => known_there(Endorsements::at(registry.clone(), address).await)?,
+        (found, _) => found,
+    };
+    let (endorsements, endorsements_tx) = match found {
         Some(endorsements) => (endorsements, None),
         None => {
             let (address, receipt) = create(chain, &sender, &canonical::endorsements_code(registry.address())).await?;
@@ -74,6 +94,17 @@ pub async fn deploy(chain: &Chain, key: &Key, patience: Duration) -> Result<Depl
         }
     };
     Ok(Deployment { registry, deploy_block, tx, endorsements, endorsements_tx })
+}
+
+/// The settings may still name the contract of another version.
+fn known_there<T>(found: Result<T, ChainError>) -> Result<Option<T>, ChainError> {
+    match found {
+        Err(error @ (ChainError::OtherContract { .. } | ChainError::OtherEndorsements { .. })) => {
+            tracing::warn!("{error}");
+            Ok(None)
+        }
+        found => there(found),
+    }
 }
 
 fn there<T>(found: Result<T, ChainError>) -> Result<Option<T>, ChainError> {
@@ -86,12 +117,18 @@ fn there<T>(found: Result<T, ChainError>) -> Result<Option<T>, ChainError> {
 
 /// Through the CREATE2 deployer where there is one.
 async fn create(chain: &Chain, sender: &Sender, code: &[u8]) -> Result<(Address, TransactionReceipt), ChainError> {
-    if !chain.code(CREATE2_DEPLOYER).await?.is_empty() {
+    let deployer = chain.code(CREATE2_DEPLOYER).await?;
+    if **deployer == CREATE2_DEPLOYER_CODE {
         let input = [B256::ZERO.as_slice(), code].concat();
         let receipt = sender.send(TxKind::Call(CREATE2_DEPLOYER), input.into(), None).await?;
         return Ok((CREATE2_DEPLOYER.create2_from_code(B256::ZERO, code), receipt));
     }
-    tracing::warn!("the chain has no CREATE2 deployer: the address is one of this chain alone, so write it down");
+    let what =
+        if deployer.is_empty() { "no CREATE2 deployer" } else { "another contract where the CREATE2 deployer is" };
+    tracing::warn!(
+        "the chain has {what}: the address is one of this chain alone, so write it down (settings contract, endorsements). \
+         Whoever deploys without it deploys another"
+    );
     let receipt = sender.send(TxKind::Create, Bytes::copy_from_slice(code), None).await?;
     let address = receipt
         .contract_address

@@ -28,8 +28,9 @@ impl Publisher {
     /// Sends one envelope; this account pays. A lone heartbeat that would renew nothing is not sent.
     ///
     /// # Errors
-    /// [`EnvelopeError`] if it is for another registry; [`Refusal::DeadlinePassed`], [`Refusal::InvalidSignature`],
-    /// [`Refusal::NothingRelayed`] and what the call itself is refused for; other [`ChainError`]s.
+    /// [`EnvelopeError`] if it is for another registry; [`Refusal::DeadlinePassed`], [`Refusal::InvalidSignature`] and
+    /// what the call itself is refused for; [`Refusal::NothingRelayed`] also if a heartbeat was sent and skipped, since
+    /// another was mined first; other [`ChainError`]s.
     pub async fn relay(&self, envelope: &Envelope) -> Result<Done, ChainError> {
         self.check(envelope)?;
         let (deadline, signature) = (U40::saturating_from(envelope.deadline), envelope.signature.clone());
@@ -49,7 +50,8 @@ impl Publisher {
                 self.send(&call, Some(&name.service.namespace)).await?
             }
             Message::Heartbeat { .. } => {
-                return Ok(self.relay_heartbeats(std::slice::from_ref(envelope)).await?.done);
+                let Relayed { done, skipped } = self.relay_heartbeats(std::slice::from_ref(envelope)).await?;
+                return if skipped.is_empty() { Ok(done) } else { Err(Refusal::NothingRelayed { size: 1 }.into()) };
             }
         };
         Ok(done)

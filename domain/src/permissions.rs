@@ -10,7 +10,7 @@ pub struct Permissions(u8);
 
 /// A text that names no set of permissions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no permission: give heartbeat, update or deregister, several with commas between, or all, or none")]
+#[error("{0:?} is no permission: give heartbeat, update or deregister, several with commas between, or all")]
 pub struct PermissionsError(String);
 
 impl Permissions {

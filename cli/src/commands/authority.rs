@@ -62,7 +62,7 @@ pub struct Decision {
     #[command(flatten)]
     pub instance: InstanceArgs,
     /// Why, in at most 256 bytes: public for ever
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub reason: String,
     /// Where to
     #[command(flatten)]
@@ -113,6 +113,9 @@ async fn decide(settings: &Settings, args: Decision, status: Status) -> Result<E
         status: status.as_str(),
         transaction: transaction(&outcome),
     };
-    out::either(args.json, &answer, || format!("{name} is {} {}\n", answer.status, when(&outcome)))?;
+    out::either(args.json, &answer, || {
+        let lost = if answer.transaction.is_none() { ": the reason of then stays" } else { "" };
+        format!("{name} is {} {}{lost}\n", answer.status, when(&outcome))
+    })?;
     Ok(Exit::Ok)
 }

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use client::{Chain, Publisher, SecretUrl, deploy};
+use client::{
+    Chain, Publisher, SecretUrl,
+    deploy::{self, Known},
+};
 use serde::Serialize;
 
 use crate::{
-    config::{RPC_URL, Settings},
+    commands::target::Contract,
+    config::{CONTRACT, ENDORSEMENTS, RPC_URL, Settings},
     exit::Exit,
     key::{self, SignerArgs},
     out,
@@ -19,7 +23,8 @@ pub enum Command {
     /// Deploy the registry and its endorsements, unless they are there
     ///
     /// Where the chain has the canonical CREATE2 deployer, the addresses are the same on every chain and a second
-    /// deployment finds the first. The code that the chain then has is compared with this program's.
+    /// deployment finds the first. Elsewhere it finds them by the settings `contract` and `endorsements`. The code that
+    /// the chain then has is compared with this program's.
     #[command(
         after_help = "--json: {contract, endorsements, chain_id, deploy_block | null, deployed, tx | null, endorsements_tx | null}"
     )]
@@ -32,6 +37,12 @@ pub struct Deploy {
     /// Node of the chain, by HTTP [env: ROLLCALL_RPC_URL; file: rpc_url]
     #[arg(long, value_name = "URL", help_heading = "Chain")]
     pub rpc_url: Option<String>,
+    /// Address of a registry that was deployed plainly [env: ROLLCALL_CONTRACT; file: contract]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Chain")]
+    pub contract: Option<String>,
+    /// Address of its endorsements [env: ROLLCALL_ENDORSEMENTS; file: endorsements]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Chain")]
+    pub endorsements: Option<String>,
     /// Who signs
     #[command(flatten)]
     pub signer: SignerArgs,
@@ -60,8 +71,13 @@ pub async fn run(settings: &Settings, command: Command) -> Result<Exit> {
     let Command::Deploy(args) = command;
     let rpc_url: SecretUrl = settings.need(&RPC_URL, args.rpc_url.as_deref())?;
     let key = key::signer(settings, &args.signer).await?;
+    let address = |setting: Option<Contract>| setting.map(|Contract(address)| address);
+    let known = Known {
+        registry: address(settings.get(&CONTRACT, args.contract.as_deref())?),
+        endorsements: address(settings.get(&ENDORSEMENTS, args.endorsements.as_deref())?),
+    };
     let chain = Chain::connect(&rpc_url).await?;
-    let deployment = deploy::deploy(&chain, &key, Duration::from_secs(args.wait)).await?;
+    let deployment = deploy::deploy(&chain, &key, Duration::from_secs(args.wait), known).await?;
     let answer = Answer {
         contract: deployment.registry.address().to_string(),
         endorsements: deployment.endorsements.address().to_string(),

@@ -7,7 +7,7 @@ use domain::{Address, InstanceId};
 use crate::{
     commands::target::{account, service},
     config::{GATEWAY_URL, Settings},
-    exit::usage,
+    exit::{UnknownError, usage},
 };
 
 /// Which instance.
@@ -17,13 +17,13 @@ pub struct InstanceArgs {
     #[arg(value_name = "SERVICE", required_unless_present = "id", requires = "label")]
     pub service: Option<String>,
     /// Which instance of the service
-    #[arg(long, requires = "service")]
+    #[arg(long)]
     pub label: Option<String>,
     /// Who registered it [default: the account that signs]
-    #[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "service")]
+    #[arg(long, value_name = "ACCOUNT", value_parser = account)]
     pub registrant: Option<Address>,
     /// The instance by its id, instead of service and label: the gateway tells what the id is made of
-    #[arg(long, value_name = "ID", conflicts_with = "service")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["service", "label", "registrant"])]
     pub id: Option<InstanceId>,
     /// The gateway that is asked for --id [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
     #[arg(long, value_name = "URL")]
@@ -69,7 +69,13 @@ pub fn gateway(settings: &Settings, flag: Option<&str>) -> Result<Gateway> {
 
 /// Asks a gateway what an id is made of. A gateway may err: what it says must lead to the id.
 pub async fn lookup(gateway: &Gateway, id: InstanceId) -> Result<InstanceName> {
-    let answer = gateway.instance(id).await.with_context(|| format!("looking for instance {id}"))?;
+    let answer = match gateway.instance(id).await {
+        Ok(answer) => answer,
+        Err(error) if error.is_unknown() => {
+            return Err(UnknownError(format!("the gateway at {} knows no instance {id}", gateway.url())).into());
+        }
+        Err(error) => return Err(anyhow::Error::new(error).context(format!("looking for instance {id}"))),
+    };
     let name = name_of(&answer.instance)?;
     if name.id() != id {
         return Err(anyhow::anyhow!("the gateway at {} answers with another instance than {id}", gateway.url()));

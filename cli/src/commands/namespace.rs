@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::{
     commands::{
         registrar,
-        target::{PublishArgs, RegistryArgs, Transaction, account, transaction, when},
+        target::{PublishArgs, RegistryArgs, Transaction, account, namespace, somebody, transaction, when},
         term::rfc3339,
     },
     config::Settings,
-    exit::Exit,
+    exit::{Exit, usage},
     out,
 };
 
@@ -77,7 +77,7 @@ pub struct Claim {
 #[derive(Debug, clap::Args)]
 pub struct Which {
     /// A claimed label, or an account
-    #[arg(value_name = "NAMESPACE")]
+    #[arg(value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Namespace,
     /// Where to
     #[command(flatten)]
@@ -94,7 +94,7 @@ pub struct Transfer {
     #[command(flatten)]
     pub which: Which,
     /// Who may accept it
-    #[arg(value_name = "TO", value_parser = account, required_unless_present = "cancel")]
+    #[arg(value_name = "TO", value_parser = somebody, required_unless_present = "cancel")]
     pub to: Option<Address>,
     /// Take the proposal back
     #[arg(long, conflicts_with = "to")]
@@ -105,7 +105,7 @@ pub struct Transfer {
 #[derive(Debug, clap::Args)]
 pub struct Show {
     /// A claimed label, or an account
-    #[arg(value_name = "NAMESPACE")]
+    #[arg(value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Namespace,
     /// Whether this account may register in it
     #[arg(long, value_name = "ACCOUNT", value_parser = account)]
@@ -193,6 +193,9 @@ pub async fn run(settings: &Settings, command: Command) -> Result<Exit> {
 }
 
 async fn claim(settings: &Settings, args: Claim) -> Result<Exit> {
+    if args.label.starts_with("0x") || args.label.starts_with("0X") {
+        return Err(usage("an account's namespace is its own without a claim; a label does not start with 0x"));
+    }
     let publisher = args.publish.connect(settings).await?;
     let transaction = transaction(&publisher.claim_namespace(&args.label).await?);
     let answer = Claimed {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     commands::{
-        target::{PublishArgs, RegistryArgs, Transaction, account, transaction, when},
+        target::{PublishArgs, RegistryArgs, Transaction, account, somebody, transaction, when},
         term::{TermArgs, days, rfc3339},
     },
     config::Settings,
@@ -41,7 +41,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct Whom {
     /// The account that acts: its key signs heartbeats, for instance, and cannot give the instance away
-    #[arg(value_name = "OPERATOR", value_parser = account)]
+    #[arg(value_name = "OPERATOR", value_parser = somebody)]
     pub operator: Address,
     /// For this instance alone
     #[arg(long, value_name = "ID")]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     commands::{
         namespace::Which,
-        target::{Transaction, account, transaction, when},
+        target::{Transaction, somebody, transaction, when},
         term::{TermArgs, days, rfc3339},
     },
     config::Settings,
@@ -37,7 +37,7 @@ pub struct Registrar {
     #[command(flatten)]
     pub which: Which,
     /// Who registers
-    #[arg(value_name = "ACCOUNT", value_parser = account)]
+    #[arg(value_name = "ACCOUNT", value_parser = somebody)]
     pub account: Address,
 }
 

@@ -1,9 +1,17 @@
 //! `rollcall relay`
 
-use std::{fs, io::Read, path::PathBuf};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
-use client::{ChainError, Envelope, Publisher, publish::MAX_BATCH, signed::Message};
+use client::{
+    ChainError, Envelope, Publisher, Refusal,
+    publish::{Done, MAX_BATCH},
+    signed::Message,
+};
 use serde::Serialize;
 
 use crate::{
@@ -68,8 +76,11 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         envelope.check(chain_id, contract).map_err(|error| anyhow::Error::new(error).context(place()))?;
     }
     let mut answer = Answer::default();
+    let mut failed = None;
     let mut rest = envelopes.iter().enumerate().collect::<Vec<_>>().into_iter().peekable();
-    while let Some(first) = rest.next() {
+    while failed.is_none()
+        && let Some(first) = rest.next()
+    {
         let mut batch = vec![first];
         if is_heartbeat(first.1) {
             while batch.len() < MAX_BATCH
@@ -78,70 +89,102 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
                 batch.push(next);
             }
         }
-        answer.send(&publisher, &batch).await?;
+        failed = answer.send(&publisher, batch).await.err();
     }
+    // What was sent was paid for: it is told, whatever came after it.
     out::either(args.json, &answer, || words(&answer))?;
+    if let Some(error) = failed {
+        return Err(error.context(format!("{} of {} documents were looked at", answer.len(), envelopes.len())));
+    }
     let refused = answer.skipped.iter().any(|skipped| skipped.kind != "heartbeat") || answer.relayed.is_empty();
     Ok(if refused { Exit::Refused } else { Exit::Ok })
 }
 
 impl Answer {
+    fn len(&self) -> usize {
+        self.relayed.len() + self.skipped.len()
+    }
+
     /// Sends one call, or heartbeats in one transaction.
-    async fn send(&mut self, publisher: &Publisher, batch: &[(usize, &Envelope)]) -> Result<()> {
-        let sent = match batch {
-            [(_, envelope)] => publisher.relay(envelope).await.map(|done| (done, Vec::new())),
-            _ => {
-                let envelopes: Vec<Envelope> = batch.iter().map(|(_, envelope)| (*envelope).clone()).collect();
-                publisher.relay_heartbeats(&envelopes).await.map(|relayed| (relayed.done, relayed.skipped))
-            }
-        };
-        let skip = |place: &usize, envelope: &Envelope, reason: &str| Skipped {
+    async fn send(&mut self, publisher: &Publisher, batch: Vec<(usize, &Envelope)>) -> Result<()> {
+        match batch.as_slice() {
+            [one] if !is_heartbeat(one.1) => match publisher.relay(one.1).await {
+                Ok(done) => self.relay(*one, &done),
+                Err(ChainError::Refused(refusal)) => self.skip(*one, &refusal.to_string()),
+                Err(error) => return Err(error.into()),
+            },
+            _ => self.send_heartbeats(publisher, batch).await?,
+        }
+        Ok(())
+    }
+
+    /// Contracts that sign have a bounded gas in a batch, so what was skipped in one may do in the next.
+    async fn send_heartbeats(&mut self, publisher: &Publisher, mut batch: Vec<(usize, &Envelope)>) -> Result<()> {
+        loop {
+            let envelopes: Vec<Envelope> = batch.iter().map(|(_, envelope)| (*envelope).clone()).collect();
+            let (reason, skipped) = match publisher.relay_heartbeats(&envelopes).await {
+                Ok(relayed) => {
+                    let (skipped, done): (Vec<_>, Vec<_>) =
+                        batch.iter().copied().enumerate().partition(|(n, _)| relayed.skipped.contains(n));
+                    done.into_iter().for_each(|(_, one)| self.relay(one, &relayed.done));
+                    let skipped: Vec<_> = skipped.into_iter().map(|(_, one)| one).collect();
+                    if skipped.is_empty() {
+                        return Ok(());
+                    }
+                    if skipped.len() < batch.len() {
+                        batch = skipped;
+                        continue;
+                    }
+                    (SKIPPED.to_owned(), skipped)
+                }
+                Err(ChainError::Refused(Refusal::NothingRelayed { .. })) => (SKIPPED.to_owned(), batch),
+                Err(ChainError::Refused(refusal)) => (refusal.to_string(), batch),
+                Err(error) => return Err(error.into()),
+            };
+            skipped.into_iter().for_each(|one| self.skip(one, &reason));
+            return Ok(());
+        }
+    }
+
+    fn relay(&mut self, (place, envelope): (usize, &Envelope), done: &Done) {
+        self.relayed.push(Relayed {
+            place: place + 1,
+            kind: envelope.message.kind(),
+            id: envelope.message.id().to_string(),
+            transaction: Transaction::from(done),
+        });
+    }
+
+    fn skip(&mut self, (place, envelope): (usize, &Envelope), reason: &str) {
+        self.skipped.push(Skipped {
             place: place + 1,
             kind: envelope.message.kind(),
             id: envelope.message.id().to_string(),
             reason: reason.to_owned(),
-        };
-        match sent {
-            Ok((done, skipped)) => {
-                for (n, (place, envelope)) in batch.iter().enumerate() {
-                    if skipped.contains(&n) {
-                        self.skipped.push(skip(place, envelope, SKIPPED));
-                        continue;
-                    }
-                    self.relayed.push(Relayed {
-                        place: place + 1,
-                        kind: envelope.message.kind(),
-                        id: envelope.message.id().to_string(),
-                        transaction: Transaction::from(&done),
-                    });
-                }
-            }
-            Err(ChainError::Refused(refusal)) => {
-                let reason = refusal.to_string();
-                self.skipped.extend(batch.iter().map(|(place, envelope)| skip(place, envelope, &reason)));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
+        });
     }
 }
 
-const SKIPPED: &str =
-    "past its deadline, not after the last heartbeat, not signed by one who may, or the instance is gone";
+const SKIPPED: &str = "past its deadline, not after the last heartbeat, of a time to come, not signed by one who may, or the \
+                       instance is gone";
 
 fn is_heartbeat(envelope: &Envelope) -> bool {
     matches!(envelope.message, Message::Heartbeat { .. })
 }
 
-fn read(path: &std::path::Path) -> Result<String> {
+fn read(path: &Path) -> Result<String> {
+    let wrong = |error: &dyn std::fmt::Display| usage(format!("{}: {error}", path.display()));
     let mut text = String::new();
-    let result = if path == std::path::Path::new("-") {
-        std::io::stdin().lock().take(MAX_INPUT).read_to_string(&mut text)
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX_INPUT + 1).read_to_string(&mut text)
     } else {
-        fs::File::open(path).and_then(|file| file.take(MAX_INPUT).read_to_string(&mut text))
+        fs::File::open(path).and_then(|file| file.take(MAX_INPUT + 1).read_to_string(&mut text))
     };
-    result.map_err(|error| usage(format!("{}: {error}", path.display())))?;
-    Ok(text)
+    match read {
+        Ok(bytes) if bytes as u64 > MAX_INPUT => Err(wrong(&"more than 16 MiB: relay it in parts")),
+        Ok(_) => Ok(text),
+        Err(error) => Err(wrong(&error)),
+    }
 }
 
 /// Documents one after the other, with or without line ends between, or a list of them.
@@ -163,7 +206,7 @@ fn words(answer: &Answer) -> String {
     });
     let skipped = answer.skipped.iter().map(|one| {
         let Skipped { place, kind, id, reason } = one;
-        (*place, format!("{place}: {kind} of {id} was NOT sent: {reason}\n"))
+        (*place, format!("{place}: {kind} of {id} was NOT relayed: {reason}\n"))
     });
     let mut lines: Vec<_> = relayed.chain(skipped).collect();
     lines.sort();

@@ -20,7 +20,7 @@ pub struct SignArgs {
     #[arg(
         long,
         value_name = "DURATION",
-        value_parser = duration,
+        value_parser = valid_for,
         default_value = "1h",
         requires = "sign_only",
         help_heading = "Signing"
@@ -33,6 +33,12 @@ impl SignArgs {
     pub async fn deadline(&self, signer: &Signer) -> Result<u64> {
         term::after(signer.registry().chain(), self.valid_for).await
     }
+}
+
+/// At least a second: what cannot be sent any more needs no signature.
+fn valid_for(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration < Duration::from_secs(1) { Err("at least 1s".to_owned()) } else { Ok(duration) }
 }
 
 /// Prints an envelope in one line.

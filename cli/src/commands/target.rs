@@ -7,7 +7,7 @@ use client::{
     Chain, ChainError, Key, Publisher, Registry, SecretUrl, Service, Signer,
     publish::{Done, Outcome},
 };
-use domain::Address;
+use domain::{Address, Namespace, TextError};
 use serde::Serialize;
 
 use crate::{
@@ -100,9 +100,31 @@ impl std::str::FromStr for Contract {
     }
 }
 
-/// An account, or an error that says what one looks like.
+/// An account, or an error that says what one looks like. The case of the letters is a checksum, if both are there.
 pub fn account(text: &str) -> Result<Address, String> {
-    text.trim().parse().map_err(|_| "not an address: expected 0x and 40 hexadecimal digits".to_owned())
+    let text = text.trim();
+    let account: Address =
+        text.parse().map_err(|_| "not an address: expected 0x and 40 hexadecimal digits".to_owned())?;
+    let digits = text.get(2..).unwrap_or_default();
+    let mixed = digits.contains(|c: char| c.is_ascii_lowercase()) && digits.contains(|c: char| c.is_ascii_uppercase());
+    if mixed && account.to_checksum(None)[2..] != *digits {
+        return Err("mistyped: its upper and lower case letters are a checksum that does not fit (EIP-55)".to_owned());
+    }
+    Ok(account)
+}
+
+/// As [`account`], where nobody makes no sense.
+pub fn somebody(text: &str) -> Result<Address, String> {
+    let account = account(text)?;
+    if account.is_zero() { Err("the zero address is nobody's".to_owned()) } else { Ok(account) }
+}
+
+/// A claimed label, or an account.
+pub fn namespace(text: &str) -> Result<Namespace, String> {
+    match text.get(..2) {
+        Some("0x" | "0X") => account(text).map(Namespace::Account),
+        _ => text.parse().map_err(|error: TextError| error.to_string()),
+    }
 }
 
 /// The transaction of what was not so already.
@@ -123,6 +145,9 @@ pub fn when(outcome: &Outcome) -> String {
 
 /// `ns/name`, or `name` in the account's own namespace.
 pub fn service(text: &str, account: Address) -> Result<Service> {
+    if let Some((given, _)) = text.split_once('/') {
+        namespace(given).map_err(|error| usage(format!("{}: {error}", domain::text::clip(given))))?;
+    }
     Service::parse_for(text, account).map_err(|error| usage(error.to_string()))
 }
 
@@ -180,6 +205,23 @@ pub fn ttl(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_case_of_an_address_is_a_checksum() {
+        let right = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
+        let upper = format!("0x{}", right[2..].to_uppercase());
+        for text in [right, &right.to_lowercase(), &upper, &format!(" {right} ")] {
+            assert_eq!(account(text).map(|account| account.to_string()), Ok(right.to_owned()), "{text}");
+        }
+        let mistyped = right.replacen('C', "c", 1);
+        for text in [&*mistyped, "0x3C44", "acme", ""] {
+            assert!(account(text).is_err(), "{text}");
+        }
+        assert!(namespace(&mistyped).expect_err("mistyped").contains("checksum"));
+        assert!(service(&format!("{mistyped}/payments"), Address::ZERO).is_err());
+        assert_eq!(namespace("acme"), Ok(Namespace::Label("acme".to_owned())));
+        assert!(somebody(&Address::ZERO.to_string()).is_err());
+    }
 
     #[test]
     fn a_poll_interval_is_short() {

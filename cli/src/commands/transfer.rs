@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     commands::{
         instance::InstanceArgs,
-        target::{PublishArgs, Transaction, account, transaction, when},
+        target::{PublishArgs, Transaction, somebody, transaction, when},
     },
     config::Settings,
     exit::Exit,
@@ -61,7 +61,7 @@ pub struct Propose {
     #[command(flatten)]
     pub which: Which,
     /// Who may accept it
-    #[arg(long, value_name = "ACCOUNT", value_parser = account)]
+    #[arg(long, value_name = "ACCOUNT", value_parser = somebody)]
     pub to: Address,
 }
 

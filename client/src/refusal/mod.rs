@@ -79,7 +79,10 @@ pub enum Refusal {
         status: Option<Status>,
     },
     /// Somebody else's instance.
-    #[error("the instance {id} belongs to {owner}, not to {caller}: only its owner's key can do this")]
+    #[error(
+        "the instance {id} belongs to {owner}, not to {caller}: only its owner's key can do this (and nobody can register \
+         again what left its service after a transfer: choose another label)"
+    )]
     NotOwner {
         /// The instance.
         id: InstanceId,
@@ -167,10 +170,10 @@ pub enum Refusal {
         /// How many there were.
         size: U256,
     },
-    /// Of a batch of signed heartbeats, nothing could be renewed. The contract skips such a batch; nothing was sent.
+    /// Of a batch of signed heartbeats, nothing could be renewed. The contract skips all of such a batch.
     #[error(
-        "none of the {size} signed heartbeats would renew a lease: each is past its deadline, older than a heartbeat \
-         that was sent, of an instance that is gone, or not signed by one who may"
+        "none of the {size} signed heartbeats renews a lease: each is past its deadline, not after the last heartbeat, of \
+         a time to come, of an instance that is gone, or not signed by one who may"
     )]
     NothingRelayed {
         /// How many there were.

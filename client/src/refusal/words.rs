@@ -48,7 +48,9 @@ pub(super) fn already_registered(id: &InstanceId, status: Option<Status>) -> Str
 
 pub(super) fn not_listed(id: &InstanceId, status: Option<Status>) -> String {
     match status {
-        None => format!("no instance {id} is listed: register it first, or check name, label, registrant and key"),
+        None => format!(
+            "no instance {id} is listed: it was not registered, or is no more; check name, label and registrant"
+        ),
         Some(Status::Revoked) => {
             format!("the instance {id} was revoked by the authority of its namespace, for ever: choose another label")
         }

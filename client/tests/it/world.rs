@@ -36,7 +36,7 @@ impl World {
 
     pub async fn with(config: AnvilConfig) -> Self {
         let (anvil, chain) = chain(config).await;
-        let deployment = deploy::deploy(&chain, &key(0), PATIENCE).await.expect("deployed");
+        let deployment = deploy::deploy(&chain, &key(0), PATIENCE, deploy::Known::default()).await.expect("deployed");
         Self { chain, registry: deployment.registry, endorsements: deployment.endorsements, _anvil: anvil }
     }
 

@@ -61,7 +61,9 @@ impl LocalChain {
     pub async fn deploy(anvil: Anvil, chain: Chain, before: Option<Deployed>) -> Result<(Self, bool)> {
         let key = Account::of("deployer")?.key()?;
         let genesis = chain.genesis().await?;
-        let deployment = deploy::deploy(&chain, &key, Publisher::PATIENCE).await.context("deploying the contracts")?;
+        let deployment = deploy::deploy(&chain, &key, Publisher::PATIENCE, deploy::Known::default())
+            .await
+            .context("deploying the contracts")?;
         let contract = deployment.registry.address();
         let before = before.filter(|known| known.genesis == genesis && known.contract == contract);
         // A node that was started again does not know old states: the last run does.
