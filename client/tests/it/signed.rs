@@ -15,6 +15,28 @@ async fn the_domain_is_the_contracts() {
     assert_eq!(told, signed::domain(31337, world.registry.address()));
 }
 
+/// Two relayers find that the heartbeat would renew; one of them is mined first.
+#[tokio::test]
+async fn a_heartbeat_that_another_relayer_sent_first_is_not_told_as_relayed() {
+    let world = World::start().await;
+    let name = world.instance(1, "a1").await;
+    world.pass(10).await;
+    let (now, signer) = (world.now().await, world.signer(1));
+    let envelope = signer.heartbeat(name.id(), now, now + 3_600).await.expect("signed");
+    world.ask("evm_setAutomine", [false]).await;
+    let (first, second) = (world.publisher(2), world.publisher(3));
+    let mine = async {
+        while world.ask("txpool_status", ()).await["pending"] != "0x2" {
+            tokio::task::yield_now().await;
+        }
+        world.ask("evm_mine", ()).await;
+    };
+    let (first, second, ()) = tokio::join!(first.relay(&envelope), second.relay(&envelope), mine);
+    let (renewed, late) = if first.is_ok() { (first, second) } else { (second, first) };
+    renewed.expect("renewed");
+    assert!(matches!(refused(late), Refusal::NothingRelayed { size: 1 }));
+}
+
 #[tokio::test]
 async fn the_life_of_an_instance_whose_owner_sends_nothing() {
     let world = World::start().await;

@@ -2,7 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use alloy::providers::Provider;
+use alloy::{providers::Provider, rpc::json_rpc::RpcSend};
 use client::{
     Body, Chain, Endorsements, InstanceName, Key, Publisher, Registration, Registry, SecretUrl, Service, Signer,
     deploy,
@@ -55,9 +55,13 @@ impl World {
 
     /// Lets chain time pass.
     pub async fn pass(&self, seconds: u64) {
-        let provider = self.chain.provider();
-        provider.raw_request::<_, serde_json::Value>("evm_increaseTime".into(), [seconds]).await.expect("moved");
-        provider.raw_request::<_, serde_json::Value>("evm_mine".into(), ()).await.expect("mined");
+        self.ask("evm_increaseTime", [seconds]).await;
+        self.ask("evm_mine", ()).await;
+    }
+
+    /// Asks the node.
+    pub async fn ask(&self, method: &'static str, params: impl RpcSend + Unpin + 'static) -> serde_json::Value {
+        self.chain.provider().raw_request(method.into(), params).await.expect(method)
     }
 
     /// Registers an instance in the account's own namespace.
