@@ -94,8 +94,16 @@ fn words(service: &Service, answer: &InstancesAnswer) -> String {
     if answer.instances.is_empty() {
         return text;
     }
-    let head = ["LABEL", "VERSION", "REGION", "ZONE", "EXPIRES IN", "ENDPOINTS"].map(String::from).to_vec();
-    let rows: Vec<_> = std::iter::once(head).chain(answer.instances.iter().map(|i| row(i, answer))).collect();
+    let mut head = ["LABEL", "VERSION", "REGION", "ZONE", "EXPIRES IN", "ENDPOINTS"].map(String::from).to_vec();
+    let mut rows: Vec<_> = answer.instances.iter().map(|instance| row(instance, answer)).collect();
+    // What the authority said of those that it suspended or revoked, or once had.
+    if answer.instances.iter().any(|instance| instance.reason.is_some()) {
+        head.push("REASON".to_owned());
+        for (row, instance) in rows.iter_mut().zip(&answer.instances) {
+            row.push(instance.reason.clone().unwrap_or_else(|| "-".to_owned()));
+        }
+    }
+    rows.insert(0, head);
     text.push_str(&out::table(&rows));
     text
 }
