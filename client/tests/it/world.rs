@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Asks the node.
-    pub async fn ask(&self, method: &'static str, params: impl RpcSend + Unpin + 'static) -> serde_json::Value {
+    pub async fn ask(&self, method: &'static str, params: impl RpcSend + 'static) -> serde_json::Value {
         self.chain.provider().raw_request(method.into(), params).await.expect(method)
     }
 
