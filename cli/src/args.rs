@@ -80,6 +80,7 @@ impl Command {
     /// From which level on to log if nobody says.
     pub fn log_level(&self) -> LogLevel {
         match self {
+            Self::Indexer(args) if args.command.is_some() => LogLevel::Warn,
             Self::Indexer(_) | Self::Gateway(_) => LogLevel::Info,
             _ => LogLevel::Warn,
         }

@@ -16,6 +16,7 @@ Exit codes:
   3    the chain said no: the contract reverts, the account cannot pay, there is no such instance
   4    the node, the gateway or the database cannot be reached
   5    discover: nothing live
+  6    indexer check: the index is not what the chain says
   130  interrupted";
 
 /// How the process ends.
@@ -33,6 +34,8 @@ pub enum Exit {
     Unreachable = 4,
     /// `discover` found nothing live.
     NothingLive = 5,
+    /// `indexer check`: the index is not what the chain says.
+    Differs = 6,
     /// By a signal, before it was done.
     Interrupted = 130,
 }

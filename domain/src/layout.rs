@@ -1,5 +1,5 @@
-//! Where the contracts keep their words: the storage layout of `contracts/src/registry/Layout.sol` and of
-//! `contracts/src/Endorsements.sol`.
+//! Where the contracts keep their words, and what is in them ([`words`]): the storage layout of
+//! `contracts/src/registry/Layout.sol` and of `contracts/src/Endorsements.sol`.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 
@@ -7,6 +7,8 @@ use crate::{
     ids::{InstanceId, NamespaceId, ServiceKey},
     topic::Topic,
 };
+
+pub mod words;
 
 /// The place of a key in the mapping at a place: `keccak256(abi.encode(key, place))`.
 fn slot(key: B256, place: B256) -> B256 {
@@ -17,7 +19,12 @@ fn number(n: u32) -> B256 {
     B256::from(U256::from(n))
 }
 
-/// Slot A of an instance: its lease. Slot B, its record hash, is the next one.
+/// The slot after this one: of an instance's lease, its record hash; of an endorsement, its digest.
+pub fn next(slot: B256) -> B256 {
+    U256::from_be_bytes(slot.0).wrapping_add(U256::from(1)).into()
+}
+
+/// Slot A of an instance: its lease. Slot B, its record hash, is the [`next`] one.
 pub fn instance(id: InstanceId) -> B256 {
     slot(id.0, number(0))
 }
@@ -57,7 +64,7 @@ pub fn instance_operator(id: InstanceId, epoch: u32, operator: Address) -> B256 
     slot(operator.into_word(), slot(number(epoch), slot(id.0, number(7))))
 }
 
-/// The first word of an endorsement, in the contract `Endorsements`; its digest is in the next slot.
+/// The first word of an endorsement, in the contract `Endorsements`; its digest is in the [`next`] slot.
 pub fn endorsement(id: InstanceId, epoch: u32, endorser: Address, topic: Topic) -> B256 {
     let key = keccak256([id.0.0, number(epoch).0, endorser.into_word().0, topic.0.0].concat());
     slot(key, number(0))

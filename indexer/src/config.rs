@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use domain::Address;
 
+use crate::Verify;
+
 /// The settings of an indexer. [`Config::new`] gives all that has a default.
 #[derive(Clone)]
 pub struct Config {
-    /// The node: `http://`, `https://`, `ws://` or `wss://`. It may hold a secret, so it is never logged whole.
-    pub rpc_url: String,
+    /// The nodes: `http://`, `https://`, `ws://` or `wss://`. One is asked at a time; the next takes its place if it does
+    /// not answer, lags or lies. They may hold secrets, so they are never logged whole.
+    pub rpc_urls: Vec<String>,
     /// The database: `postgres://user:password@host:port/database`. The schema is made by the indexer itself.
     pub database_url: String,
     /// The contract.
@@ -22,6 +25,9 @@ pub struct Config {
     pub poll_interval: Duration,
     /// The most blocks per `eth_getLogs`; halved when the node refuses.
     pub max_range: u64,
+    /// How far nodes are believed. None: not at all about blocks that are followed one by one, and in everything about
+    /// ranges of blocks that are final, or deep: a check of the roots covers these.
+    pub verify: Option<Verify>,
     /// How many blocks below the head are applied one by one and remembered by hash. A reorg that is deeper is
     /// survived too, from the last event that the chain still has.
     pub window: u64,
@@ -31,13 +37,14 @@ impl Config {
     /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks.
     pub fn new(rpc_url: impl Into<String>, database_url: impl Into<String>, contract: Address) -> Self {
         Self {
-            rpc_url: rpc_url.into(),
+            rpc_urls: vec![rpc_url.into()],
             database_url: database_url.into(),
             contract,
             endorsements: None,
             deploy_block: None,
             poll_interval: Duration::from_millis(500),
             max_range: 2_000,
+            verify: None,
             window: 256,
         }
     }
@@ -52,6 +59,7 @@ impl std::fmt::Debug for Config {
             .field("deploy_block", &self.deploy_block)
             .field("poll_interval", &self.poll_interval)
             .field("max_range", &self.max_range)
+            .field("verify", &self.verify)
             .field("window", &self.window)
             .finish_non_exhaustive()
     }

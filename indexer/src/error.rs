@@ -105,6 +105,26 @@ pub enum IndexerError {
         /// What does not fit.
         reason: String,
     },
+    /// The node said something that its own block hash disproves.
+    #[error("{node} told what is not so: {what}")]
+    Lied {
+        /// The node.
+        node: String,
+        /// What is not so.
+        what: String,
+    },
+    /// The node has not heard for a while of blocks that another one has.
+    #[error("{node} lags: its head is block {head}, and {other} has block {other_head}")]
+    Lags {
+        /// The node.
+        node: String,
+        /// Its head.
+        head: u64,
+        /// Another node.
+        other: String,
+        /// The other's head.
+        other_head: u64,
+    },
     /// A log of our own contract that cannot be decoded, or that cannot follow on what we have. It is never skipped.
     #[error(
         "the log {log_index} of block {block} does not fit: {reason}. Nothing after it is applied. Point rpc_url at \
@@ -146,8 +166,27 @@ impl IndexerError {
             | Self::WrongDeployBlock { .. }
             | Self::DeployBlockUnknown { .. }
             | Self::Replaced { .. } => true,
-            Self::Behind { .. } | Self::Rpc { .. } | Self::Incoherent { .. } | Self::BadLog { .. } => false,
+            Self::Behind { .. }
+            | Self::Rpc { .. }
+            | Self::Incoherent { .. }
+            | Self::Lied { .. }
+            | Self::Lags { .. }
+            | Self::BadLog { .. } => false,
             Self::Store(e) => e.is_permanent(),
+        }
+    }
+
+    /// The node whose fault it is, as far as one can tell, and whether it lied: another node may do better. That a node
+    /// has another chain, or no contract, counts only while there are others.
+    pub(crate) fn node(&self) -> Option<(&str, bool)> {
+        match self {
+            Self::Rpc { node, .. }
+            | Self::Incoherent { node, .. }
+            | Self::Behind { node, .. }
+            | Self::Lags { node, .. } => Some((node, false)),
+            Self::Lied { node, .. } | Self::NoContract { node, .. } => Some((node, true)),
+            Self::WrongOrigin { of: "chain", by, .. } => Some((by.strip_suffix(" says").unwrap_or(by), true)),
+            _ => None,
         }
     }
 
@@ -160,6 +199,8 @@ impl IndexerError {
             Self::Rpc { failure: RpcFailure::Refused, .. } => "rpc_refused",
             Self::Behind { .. } => "rpc_behind",
             Self::Incoherent { .. } => "rpc_incoherent",
+            Self::Lied { .. } => "rpc_lied",
+            Self::Lags { .. } => "rpc_lags",
             Self::BadLog { .. } => "bad_log",
             Self::Store(_) => "store",
             _ => "fatal",

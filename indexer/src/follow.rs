@@ -7,17 +7,21 @@ use futures::{StreamExt, TryStreamExt, stream};
 use store::rows::BlockRow;
 
 use crate::{
-    Config, IndexerError, Phase,
+    Config, IndexerError, Phase, Verify,
     backfill::{Backfill, Stepped},
     guard,
     index::{Index, linked},
     rewind::rewind,
+    scout::Scout,
     source::Source,
     supervise::Trouble,
 };
 
 /// The most blocks per transaction.
 const BLOCKS: u64 = 64;
+
+/// How many times in a row a node may not have the next block, below its own head.
+const WITHOUT: u32 = 5;
 
 /// How many questions may be under way at once.
 const QUESTIONS: usize = 8;
@@ -28,12 +32,16 @@ const QUESTIONS: usize = 8;
 /// The first that comes; the index is then as the last transaction left it.
 pub(crate) async fn follow(
     source: &Source,
+    scout: &Scout,
     index: &mut Index,
     config: &Config,
     clock: &dyn Clock,
     trouble: &mut Trouble,
 ) -> Result<Infallible, IndexerError> {
-    let mut follower = Follower { source, index, backfill: Backfill::new(config.max_range), heads: None, lags: false };
+    let backfill = Backfill::new(config.max_range);
+    // A range of logs proves nothing.
+    let ranges = matches!(config.verify, None | Some(Verify::None));
+    let mut follower = Follower { source, scout, index, backfill, ranges, heads: None, lags: false, without: 0 };
     loop {
         let at_tip = follower.look(clock).await?;
         if trouble.is_over() {
@@ -47,18 +55,31 @@ pub(crate) async fn follow(
 
 struct Follower<'a> {
     source: &'a Source,
+    scout: &'a Scout,
     index: &'a mut Index,
     backfill: Backfill,
+    /// Whether old blocks are fetched in ranges.
+    ranges: bool,
     /// What the chain said of itself, and the tip at which it did.
     heads: Option<(B256, Heads)>,
     /// Whether the node was behind us at the last look.
     lags: bool,
+    /// How many times in a row the node did not have the next block, below its own head.
+    without: u32,
 }
 
 impl Follower<'_> {
     /// Looks at the chain's head and goes one step towards it. Continue: there is more to do at once.
     async fn look(&mut self, clock: &dyn Clock) -> Result<ControlFlow<()>, IndexerError> {
         let tip = self.source.latest().await?;
+        if let Some((other, other_head)) = self.scout.ahead_of(tip.block.number) {
+            return Err(IndexerError::Lags {
+                node: self.source.to_string(),
+                head: tip.block.number,
+                other,
+                other_head,
+            });
+        }
         if tip.block.number <= self.index.head.number && tip.block != self.index.head {
             return self.look_back(&tip).await;
         }
@@ -69,7 +90,7 @@ impl Follower<'_> {
             self.index.confirm(heads).await?;
             return Ok(ControlFlow::Break(()));
         }
-        match Backfill::target(self.index, heads) {
+        match Backfill::target(self.index, heads).filter(|_| self.ranges) {
             Some(target) => {
                 self.set_phase(Phase::Backfill);
                 match self.backfill.step(self.source, self.index, heads, target, clock).await? {
@@ -108,11 +129,18 @@ impl Follower<'_> {
         let blocks: Vec<Option<BlockRow>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
         // A node behind a balancer may not have what another one has; a reorg meanwhile breaks the chain of parents.
         let blocks = linked(blocks.into_iter().map_while(|block| block).collect());
-        let (Some(first), Some(&head)) = (blocks.first(), blocks.last()) else { return Ok(ControlFlow::Break(())) };
+        let (Some(first), Some(&head)) = (blocks.first(), blocks.last()) else {
+            self.without += 1;
+            if self.without > WITHOUT {
+                return Err(source.incoherent(format!("its head is {}, but it does not have block {next}", tip.block)));
+            }
+            return Ok(ControlFlow::Break(()));
+        };
+        self.without = 0;
         if !self.index.is_followed_by(first) {
             return self.rewind(tip, heads).await;
         }
-        let questions: Vec<_> = blocks.iter().map(|block| source.logs_of(block.block)).collect();
+        let questions: Vec<_> = blocks.iter().map(|block| source.logs_of(block)).collect();
         let entries: Vec<Vec<_>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
         self.index.advance(heads, blocks, head, entries.into_iter().flatten().collect()).await?;
         if head.block == tip.block {

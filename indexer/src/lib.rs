@@ -4,26 +4,29 @@
 //! tries again and recovers by itself. What ends it is what waiting cannot mend, such as a database that mirrors
 //! another chain.
 //!
-//! What this crate does **not** do: SQL (`store`), decoding of logs (`bindings`), answering anybody (`gateway`); and it
-//! believes its node: a log that the node withholds is noticed when a later one does not fit to it, not before.
+//! What this crate does **not** do: SQL (`store`), decoding of logs (`bindings`), answering anybody (`gateway`).
 //!
 //! In reading order:
 //! - [`config`]: what to mirror, from where, into what
 //! - [`apply`]: state + event → state; and the state of old, rebuilt from events (pure)
 //! - [`reorg`]: which block the index and the chain share (pure)
-//! - `source`: what we ask of the node; `log`: its logs, decoded and checked
+//! - `nodes`: which of several nodes is asked; `scout`: whether another one has more; `source`: what we ask of it; `log`: its logs, decoded and checked
+//! - `verify`: what its answers prove (pure)
 //! - `guard`: is this node's chain the one that the database mirrors
 //! - `index`: a batch, and a reorg, from node to database
 //! - `backfill`: ranges of blocks that nobody doubts; `follow`: block by block at the tip; `rewind`: after a reorg
+//! - [`storage`]: the contracts' storage as the index has it, and its root (pure); [`check`]: is it the chain's?
 //! - `supervise`: start, trouble, start again
 //! - [`progress`]: how far it is, for whoever draws a bar; `metrics`: the same for machines
 //! - [`error`]: what goes wrong, and what of it is the end
 
 pub mod apply;
+pub mod check;
 pub mod config;
 pub mod error;
 pub mod progress;
 pub mod reorg;
+pub mod storage;
 
 mod backfill;
 mod follow;
@@ -31,11 +34,15 @@ mod guard;
 mod index;
 mod log;
 mod metrics;
+mod nodes;
 mod rewind;
+mod scout;
 mod source;
 mod supervise;
+mod verify;
 
 pub use config::Config;
 pub use error::{IndexerError, RpcFailure};
 pub use progress::{Phase, Progress};
 pub use supervise::{run, run_with_progress};
+pub use verify::Verify;

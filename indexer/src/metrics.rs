@@ -20,6 +20,11 @@ pub(crate) fn reorg(depth: u64) {
     histogram!("rollcall_indexer_reorg_depth_blocks").record(depth as f64);
 }
 
+/// Trouble with a node, by kind and node: scheme, host and port.
+pub(crate) fn node_failed(node: &str, error: &IndexerError) {
+    counter!("rollcall_indexer_rpc_errors_total", "kind" => error.kind(), "node" => node.to_owned()).increment(1);
+}
+
 /// Trouble, by kind.
 pub(crate) fn trouble(error: &IndexerError) {
     counter!("rollcall_indexer_errors_total", "kind" => error.kind()).increment(1);

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, IndexerError, Phase, Progress, error::plain, follow::follow, guard, index::Index, log::Contracts, metrics,
-    source::Source,
+    Config, IndexerError, Phase, Progress, Verify, error::plain, follow::follow, guard, index::Index, log::Contracts,
+    metrics, nodes::Nodes, scout::Scout, source::Source,
 };
 
 /// The first and the longest wait before a new start.
@@ -46,7 +46,9 @@ pub async fn run_with_progress(
     shutdown: CancellationToken,
     progress: watch::Sender<Progress>,
 ) -> Result<(), IndexerError> {
-    let mut supervisor = Supervisor { config, clock, progress, pool: None, writer: None, trouble: Trouble::default() };
+    let nodes = Nodes::new(&config.rpc_urls);
+    let trouble = Trouble::default();
+    let mut supervisor = Supervisor { config, clock, progress, pool: None, writer: None, nodes, trouble };
     tokio::select! {
         () = shutdown.cancelled() => {
             tracing::info!("indexer: told to stop");
@@ -65,6 +67,7 @@ struct Supervisor {
     progress: watch::Sender<Progress>,
     pool: Option<PgPool>,
     writer: Option<Writer>,
+    nodes: Nodes,
     trouble: Trouble,
 }
 
@@ -73,22 +76,46 @@ impl Supervisor {
         loop {
             let Err(error) = self.session().await;
             metrics::trouble(&error);
-            let wait = self.trouble.take(&error, &*self.clock);
+            let mut wait = self.trouble.take(&error, &*self.clock);
+            let other = self.blame(&error);
+            let is_fatal = error.is_fatal() && (error.node().is_none() || self.nodes.all_lied());
             // One failed question is no news; the second one in a row is.
-            if error.is_fatal() || self.trouble.attempts > 1 || matches!(error, IndexerError::BadLog { .. }) {
+            if is_fatal || self.trouble.attempts > 1 || matches!(error, IndexerError::BadLog { .. }) {
                 self.note(&error).await;
             }
-            if error.is_fatal() {
+            if is_fatal {
                 return Err(error);
+            }
+            if other {
+                wait = Duration::ZERO;
             }
             tokio::time::sleep(wait).await;
         }
     }
 
+    /// Sets the node aside whose fault it is. Returns whether another one can be asked at once.
+    fn blame(&mut self, error: &IndexerError) -> bool {
+        let (node, lied) = match (error.node(), error) {
+            (Some(fault), _) => fault,
+            // If it was not verified, another node may know better.
+            (None, IndexerError::BadLog { .. }) if self.nodes.are_several() => ("it", false),
+            _ => return false,
+        };
+        metrics::node_failed(node, error);
+        let other = self.nodes.blame(self.clock.monotonic(), lied);
+        if other && self.nodes.are_several() {
+            tracing::warn!(%error, node, lied, "indexer: asks another node");
+        }
+        other
+    }
+
     /// From connecting to the first trouble.
     async fn session(&mut self) -> Result<Infallible, IndexerError> {
         let contracts = Contracts { registry: self.config.contract, endorsements: self.config.endorsements };
-        let source = Source::connect(&self.config.rpc_url, contracts).await?;
+        let several = self.nodes.are_several();
+        let url = self.nodes.pick(self.clock.monotonic());
+        let mut source = Source::connect(url, contracts, several).await?;
+        source.verify(self.config.verify.unwrap_or(Verify::Receipts)).await?;
         let pool = self.pool().await?;
         let mut stored = ingest::checkpoint(&pool).await?;
         if stored.is_none() {
@@ -114,7 +141,8 @@ impl Supervisor {
             window: self.config.window.max(1),
             progress: self.progress.clone(),
         };
-        follow(&source, &mut index, &self.config, &*self.clock, &mut self.trouble).await
+        let scout = Scout::start(self.nodes.others(), contracts, self.clock.clone());
+        follow(&source, &scout, &mut index, &self.config, &*self.clock, &mut self.trouble).await
     }
 
     async fn pool(&mut self) -> Result<PgPool, IndexerError> {

@@ -8,7 +8,9 @@
 //! - [`schema`]: connect, migrate, the roles
 //! - [`ingest`]: what the indexer writes
 //! - [`query`]: what the gateway reads
+//! - [`audit`]: what a check of the whole index reads
 
+pub mod audit;
 pub mod ingest;
 pub mod query;
 pub mod rows;

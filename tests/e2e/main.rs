@@ -1,6 +1,7 @@
 //! End-to-end tests: one binary, a module per behaviour.
 
 mod bad_queries;
+mod check;
 mod expiry;
 mod governance;
 mod hostile;

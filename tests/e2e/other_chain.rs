@@ -12,7 +12,7 @@ async fn an_index_refuses_another_chain_with_the_same_id() -> Result<()> {
     // Another Anvil: the same chain id, the same contract at the same address, another genesis.
     let other = World::start_at(anvil_fixtures::GENESIS_TIME + 1).await?;
     let mut config = world.indexer_config();
-    config.rpc_url = other.rpc_url().to_owned();
+    config.rpc_urls = vec![other.rpc_url().to_owned()];
     let error = start_indexer(config).ended().await.expect_err("another genesis");
 
     let message = format!("{error:#}");

@@ -9,20 +9,53 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::target::{Contract, RegistryArgs, account, poll_interval},
-    config::{CONTRACT, DATABASE_URL, DEPLOY_BLOCK, DatabaseUrl, ENDORSEMENTS, RPC_URL, Settings},
+    config::{CONTRACT, DATABASE_URL, DEPLOY_BLOCK, DatabaseUrl, ENDORSEMENTS, FALLBACK_RPC_URLS, RPC_URL, Settings},
     exit::{Exit, Interrupted},
     signals::Signals,
 };
+
+mod check;
 
 /// Mirror the registry's events into Postgres
 ///
 /// Runs until Ctrl-C or SIGTERM, and goes on where it was. It waits for a node or a database that is not there yet. Of
 /// several on one database, the last to start works and the others end.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to mirror
+    #[command(flatten)]
+    pub index: IndexArgs,
+    /// Pause between two looks at the chain
+    #[arg(long, value_parser = poll_interval, default_value = "500ms", value_name = "DURATION")]
+    pub poll_interval: Duration,
+    /// What nodes have to prove: receipts (that hash to the block), headers (the bloom at least), none [default: receipts
+    /// of blocks at the head, none of ranges of old blocks: indexer check covers those]
+    #[arg(long, value_name = "WHAT")]
+    pub verify: Option<indexer::Verify>,
+    /// Blocks below the head that are followed one by one
+    #[arg(long, default_value_t = 256, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub window: u64,
+}
+
+/// What else there is to do with an index.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    Check(check::Args),
+}
+
+/// Which index, of what.
+#[derive(Debug, clap::Args)]
+pub struct IndexArgs {
     /// Which registry
     #[command(flatten)]
     pub registry: RegistryArgs,
+    /// Other nodes, with commas between, by HTTP or WebSocket: the next one is asked when a node does not answer, lags
+    /// or lies [env: ROLLCALL_FALLBACK_RPC_URLS; file: fallback_rpc_urls]
+    #[arg(long, value_name = "URLS", help_heading = "Chain")]
+    pub fallback_rpc_urls: Option<String>,
     /// Address of the endorsements of its instances, or none; an index keeps to it [default: the canonical one,
     /// there already or later] [env: ROLLCALL_ENDORSEMENTS; file: endorsements]
     #[arg(long, value_name = "ADDRESS", help_heading = "Chain")]
@@ -34,37 +67,48 @@ pub struct Args {
     /// deploy_block]
     #[arg(long, value_name = "NUMBER")]
     pub deploy_block: Option<String>,
-    /// Pause between two looks at the chain
-    #[arg(long, value_parser = poll_interval, default_value = "500ms", value_name = "DURATION")]
-    pub poll_interval: Duration,
     /// Most blocks in one request for logs
     #[arg(long, default_value_t = 2_000, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_range: u64,
-    /// Blocks below the head that are followed one by one
-    #[arg(long, default_value_t = 256, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub window: u64,
+}
+
+impl IndexArgs {
+    fn config(&self, settings: &Settings) -> Result<indexer::Config> {
+        let rpc_url: SecretUrl = settings.need(&RPC_URL, self.registry.rpc_url.as_deref())?;
+        let fallbacks = settings.get(&FALLBACK_RPC_URLS, self.fallback_rpc_urls.as_deref())?;
+        let RpcUrls(fallbacks) = fallbacks.unwrap_or_default();
+        let Contract(contract) = settings.need(&CONTRACT, self.registry.contract.as_deref())?;
+        let DatabaseUrl(database_url) = settings.need(&DATABASE_URL, self.database_url.as_deref())?;
+        let deploy_block = settings.get(&DEPLOY_BLOCK, self.deploy_block.as_deref())?;
+        let given = settings.get(&ENDORSEMENTS, self.endorsements.as_deref())?;
+        let canonical = deploy::canonical::endorsements(contract);
+        let endorsements = given.map_or(Some(canonical), |Endorsements(given)| given);
+        let urls: Vec<&SecretUrl> = std::iter::once(&rpc_url).chain(&fallbacks).collect();
+        let nodes: Vec<String> = urls.iter().map(ToString::to_string).collect();
+        tracing::info!(%contract, ?endorsements, ?nodes, database = %database_url, "the index");
+        Ok(indexer::Config {
+            rpc_urls: urls.iter().map(|url| url.expose().to_owned()).collect(),
+            endorsements,
+            deploy_block,
+            max_range: self.max_range,
+            ..indexer::Config::new(rpc_url.expose(), database_url.expose(), contract)
+        })
+    }
 }
 
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
-    let rpc_url: SecretUrl = settings.need(&RPC_URL, args.registry.rpc_url.as_deref())?;
-    let Contract(contract) = settings.need(&CONTRACT, args.registry.contract.as_deref())?;
-    let DatabaseUrl(database_url) = settings.need(&DATABASE_URL, args.database_url.as_deref())?;
-    let deploy_block = settings.get(&DEPLOY_BLOCK, args.deploy_block.as_deref())?;
-    let given = settings.get(&ENDORSEMENTS, args.endorsements.as_deref())?;
-    let canonical = deploy::canonical::endorsements(contract);
-    let endorsements = given.map_or(Some(canonical), |Endorsements(given)| given);
-    let mut signals = Signals::listen()?;
+    if let Some(Command::Check(args)) = args.command {
+        return check::run(settings, args).await;
+    }
     let config = indexer::Config {
-        endorsements,
-        deploy_block,
         poll_interval: args.poll_interval,
-        max_range: args.max_range,
         window: args.window,
-        ..indexer::Config::new(rpc_url.expose(), database_url.expose(), contract)
+        verify: args.verify,
+        ..args.index.config(settings)?
     };
+    let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
-    tracing::info!(%contract, endorsements = ?config.endorsements, node = %rpc_url, database = %database_url, "indexer starts");
     let work = indexer::run(config, SystemClock::new(), stop.clone());
     tokio::pin!(work);
     tokio::select! {
@@ -78,6 +122,20 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// URLs with commas between.
+#[derive(Debug, Clone, Default)]
+struct RpcUrls(Vec<SecretUrl>);
+
+impl FromStr for RpcUrls {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
+        let urls = urls.map(|url| url.parse::<SecretUrl>().map_err(|error| error.to_string()));
+        urls.collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// What the setting says: an address, or `none`.

@@ -13,6 +13,8 @@ use crate::exit::usage;
 pub struct File {
     /// The node.
     pub rpc_url: Option<String>,
+    /// Other nodes, of which the indexer asks one when that one fails.
+    pub fallback_rpc_urls: Option<Vec<String>>,
     /// The registry.
     pub contract: Option<String>,
     /// The endorsements of its instances.

@@ -26,6 +26,15 @@ pub const RPC_URL: Setting = Setting {
     of_file: |file| file.rpc_url.clone(),
 };
 
+/// More nodes, with commas between.
+pub const FALLBACK_RPC_URLS: Setting = Setting {
+    what: "RPC URLs of other nodes",
+    flag: "--fallback-rpc-urls",
+    variables: &["ROLLCALL_FALLBACK_RPC_URLS"],
+    key: "fallback_rpc_urls",
+    of_file: |file| file.fallback_rpc_urls.as_ref().map(|urls| urls.join(",")),
+};
+
 /// The registry.
 pub const CONTRACT: Setting = Setting {
     what: "address of the registry contract",

@@ -17,7 +17,7 @@ async fn a_node_that_is_away_is_waited_for_and_the_database_says_so() -> Result<
     let port = node.port();
     world.anvil = None;
     world.chain = Chain::with_registry(&node.rpc_url()).await?;
-    world.config = Config { rpc_url: node.rpc_url(), contract: world.chain.registry, ..world.config };
+    world.config = Config { rpc_urls: vec![node.rpc_url()], contract: world.chain.registry, ..world.config };
 
     let indexer = world.index();
     world.chain.send(&register(record(0, 0), 30)).await?;
@@ -50,7 +50,7 @@ async fn postgres_and_node_may_come_after_the_indexer() -> Result<()> {
     }
     indexer.stop().await?;
     world.anvil = None;
-    let port = world.config.rpc_url.rsplit_once(':').context("a port")?.1.parse()?;
+    let port = world.config.rpc_urls[0].rsplit_once(':').context("a port")?.1.parse()?;
     let indexer = world.index();
     let _node = anvil(AnvilConfig { port: Some(port), ..AnvilConfig::default() }).await?;
     // It waited for the node; the node has another chain.
@@ -102,7 +102,7 @@ async fn what_cannot_be_is_said_at_the_start() -> Result<()> {
     world.chain.mine(3).await?;
     let error = refused(Config { deploy_block: Some(3), ..config() }).await;
     ensure!(matches!(error, IndexerError::WrongDeployBlock { .. }), "{error}");
-    let error = refused(Config { rpc_url: "nonsense".into(), ..config() }).await;
+    let error = refused(Config { rpc_urls: vec!["nonsense".into()], ..config() }).await;
     ensure!(matches!(error, IndexerError::Config { setting: "rpc_url", .. }), "{error}");
     let error = refused(Config { database_url: format!("{}_that_is_not_there", world.database_url), ..config() }).await;
     ensure!(matches!(error, IndexerError::Store(_)), "{error}");
@@ -133,7 +133,7 @@ async fn the_newer_of_two_indexers_stays() -> Result<()> {
 #[tokio::test]
 async fn a_websocket_url_serves_as_well() -> Result<()> {
     let mut world = World::new().await?;
-    world.config.rpc_url = world.anvil.as_ref().context("a node")?.ws_url();
+    world.config.rpc_urls = vec![world.anvil.as_ref().context("a node")?.ws_url()];
     let indexer = world.index();
     world.chain.send(&register(record(0, 0), 30)).await?;
     world.agrees().await?;

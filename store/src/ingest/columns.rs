@@ -7,7 +7,7 @@ use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 use crate::StoreError;
 
 /// A number of the chain as a `bigint`.
-pub(super) fn big(what: &'static str, value: u64) -> Result<i64, StoreError> {
+pub(crate) fn big(what: &'static str, value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| StoreError::TooLarge { what, value })
 }
 

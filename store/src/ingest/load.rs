@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    rows::{Checkpoint, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, Origin, ServiceRow},
+    rows::{BlockRow, Checkpoint, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, Origin, ServiceRow},
 };
 
 /// What blocks that go away have written to.
@@ -228,6 +228,12 @@ fn block_ref(columns: &Columns<'_>, number: &'static str, hash: &'static str) ->
     Ok(BlockRef { number: columns.number(number)?, hash: columns.word(hash)? })
 }
 
+pub(crate) fn block_row(row: &PgRow) -> Result<BlockRow, StoreError> {
+    let c = Columns { table: "block", row };
+    let (block, parent_hash) = (block_ref(&c, "number", "hash")?, c.word("parent_hash")?);
+    Ok(BlockRow { block, parent_hash, time: c.number("time")? })
+}
+
 pub(crate) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
     let c = Columns { table: "checkpoint", row };
     let next: u64 = c.number("next_block")?;
@@ -309,7 +315,7 @@ pub(crate) fn service_row(row: &PgRow) -> Result<ServiceRow, StoreError> {
     })
 }
 
-fn heartbeat_row(row: &PgRow) -> Result<HeartbeatRow, StoreError> {
+pub(crate) fn heartbeat_row(row: &PgRow) -> Result<HeartbeatRow, StoreError> {
     let c = Columns { table: "heartbeat", row };
     Ok(HeartbeatRow {
         instance: InstanceId(c.word("instance_id")?),
@@ -319,7 +325,7 @@ fn heartbeat_row(row: &PgRow) -> Result<HeartbeatRow, StoreError> {
     })
 }
 
-fn event_row(row: &PgRow) -> Result<EventRow, StoreError> {
+pub(crate) fn event_row(row: &PgRow) -> Result<EventRow, StoreError> {
     let c = Columns { table: "event", row };
     let topics: &[u8] = c.get("topics")?;
     if !topics.len().is_multiple_of(32) {

@@ -184,6 +184,7 @@ impl World {
         chain.mine_by_time().await?;
         folder.write_config(&config::File {
             rpc_url: Some(chain.rpc_url.expose().to_owned()),
+            fallback_rpc_urls: None,
             contract: Some(chain.deployed.contract.to_string()),
             endorsements: Some(chain.endorsements.to_string()),
             deploy_block: Some(chain.deployed.block),

@@ -1,0 +1,129 @@
+//! A node that misbehaves before one that does not: whatever it says, no row is wrong, and the other one is asked.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bindings::ServiceRegistry::heartbeatCall;
+use domain::{Clock, SystemClock};
+use faulty_rpc::{Fault, FaultyRpc, Part};
+use indexer::{Config, Verify, check::check};
+
+use crate::world::{World, record, register};
+
+/// What the change to the other node may take: two seconds, and as much again on a busy machine.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// Indexes through a faulty node with a good one behind it; then through the good one alone, to compare.
+async fn survives(fault: Fault, over_websocket: bool) -> Result<()> {
+    let clock = SystemClock::new();
+    let mut world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let (good, good_ws) = (node.rpc_url(), node.ws_url());
+    let faulty = FaultyRpc::start(&good, &good_ws).await?;
+    let first = if over_websocket { faulty.ws_url() } else { faulty.url() };
+    world.config.rpc_urls = vec![first, good.clone()];
+    let indexer = world.index();
+    for n in 0..3 {
+        ensure!(world.chain.send(&register(record(n, 0), 30)).await?);
+    }
+    world.agrees().await?;
+    ensure!(faulty.asked("eth_getBlockByNumber") > 0, "the first node is asked first");
+
+    faulty.set(fault);
+    let before = clock.monotonic();
+    for n in 3..6 {
+        ensure!(world.chain.send(&register(record(n, 1), 30)).await?);
+        ensure!(world.chain.send(&heartbeatCall { id: record(n, 1).id().0 }).await?);
+        world.chain.mine(1).await?;
+    }
+    world.agrees().await.with_context(|| format!("{fault:?}"))?;
+    let took = clock.monotonic().saturating_sub(before);
+    ensure!(took < LIMIT, "{fault:?}: {took:?}");
+    // And on, when it is well again.
+    faulty.set(Fault::None);
+    ensure!(world.chain.send(&heartbeatCall { id: record(0, 0).id().0 }).await?);
+    world.agrees().await.with_context(|| format!("after {fault:?}"))?;
+    indexer.stop().await?;
+    let report = check(&Config { rpc_urls: vec![good], ..world.config.clone() }, |_| {}).await?;
+    ensure!(report.agrees(), "{fault:?}: {report:?}");
+    Ok(())
+}
+
+const FAULTS: [Fault; 16] = [
+    Fault::Refuse,
+    Fault::Hang,
+    Fault::Status(429),
+    Fault::Status(500),
+    Fault::Status(503),
+    Fault::RangeTooLarge(0),
+    Fault::Lag(3),
+    Fault::DropLog,
+    Fault::ForgeLog(Part::Data),
+    Fault::ForgeLog(Part::Topic),
+    Fault::ReorderLogs,
+    Fault::DuplicateLog,
+    Fault::OmitLogs,
+    Fault::HeadGoesBack(2),
+    Fault::Replace,
+    Fault::Garbage,
+];
+
+#[tokio::test]
+async fn every_fault_over_http() -> Result<()> {
+    for fault in FAULTS {
+        survives(fault, false).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_fault_over_websocket() -> Result<()> {
+    for fault in FAULTS {
+        survives(fault, true).await?;
+    }
+    Ok(())
+}
+
+/// Told to verify everything, it believes nobody about old blocks either.
+#[tokio::test]
+async fn old_blocks_are_verified_if_that_is_asked_for() -> Result<()> {
+    let world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let faulty = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+    let good = node.rpc_url();
+    ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
+    ensure!(world.chain.send(&register(record(1, 0), 30)).await?);
+    world.chain.mine(600).await?;
+    faulty.set(Fault::OmitLogs);
+    for (verify, instances) in [(Some(Verify::Receipts), 2), (None, 0)] {
+        let mut world = world.beside().await?;
+        world.config.rpc_urls = vec![faulty.url(), good.clone()];
+        world.config.verify = verify;
+        let indexer = world.index();
+        let snapshot = world.agrees().await?;
+        ensure!(snapshot.instances.len() == instances, "{verify:?}: {}", snapshot.instances.len());
+        indexer.stop().await?;
+        // What was believed and is not so, a check finds.
+        let report = check(&Config { rpc_urls: vec![good.clone()], ..world.config.clone() }, |_| {}).await?;
+        ensure!(report.agrees() == (instances == 2), "{report:?}");
+    }
+    Ok(())
+}
+
+/// From the start: it has another chain, or lies about every log.
+#[tokio::test]
+async fn a_node_that_is_wrong_from_the_start_is_left() -> Result<()> {
+    for fault in [Fault::WrongChainId(7), Fault::Refuse, Fault::Hang, Fault::OmitLogs, Fault::Garbage] {
+        let mut world = World::new().await?;
+        let node = world.anvil.as_ref().context("a node")?;
+        let faulty = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+        world.config.rpc_urls = vec![faulty.url(), node.rpc_url()];
+        faulty.set(fault);
+        world.chain.send(&register(record(0, 0), 30)).await?;
+        let indexer = world.index();
+        let snapshot = world.agrees().await.with_context(|| format!("{fault:?}"))?;
+        ensure!(snapshot.instances.len() == 1, "{fault:?}");
+        indexer.stop().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! What an audit of the index reads: all of it, as of one moment.
+
+use alloy_primitives::{Address, B256};
+use domain::{InstanceId, NamespaceId};
+use sqlx::{PgPool, Postgres, Transaction};
+
+use crate::{
+    StoreError,
+    ingest::{
+        columns::{Columns, big},
+        grants::endorsement_row,
+        load::{block_row, checkpoint_row, event_row, heartbeat_row, instance_row, namespace_row, service_row},
+    },
+    rows::{BlockRow, Checkpoint, EventRow, Grant, GrantRow, HeartbeatRow, InstanceRow, NamespaceRow, ServiceRow},
+};
+
+/// Rows per statement.
+const PAGE: i64 = 10_000;
+
+/// One moment of the index. A writer may go on meanwhile: nothing of that is seen here.
+pub struct Audit {
+    tx: Transaction<'static, Postgres>,
+    checkpoint: Checkpoint,
+}
+
+impl Audit {
+    /// The moment is now.
+    ///
+    /// # Errors
+    /// [`StoreError::NoIndex`], [`StoreError::Database`], [`StoreError::Corrupt`].
+    pub async fn begin(pool: &PgPool) -> Result<Self, StoreError> {
+        let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let row = sqlx::query("SELECT * FROM checkpoint").persistent(false).fetch_optional(&mut *tx).await?;
+        let checkpoint = checkpoint_row(&row.ok_or(StoreError::NoIndex)?)?;
+        Ok(Self { tx, checkpoint })
+    }
+
+    /// What the index says of itself at this moment.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The height up to which the next few thousand events above `number` go, all of a block or none; none if there are
+    /// no more.
+    pub async fn next_events(&mut self, number: u64) -> Result<Option<u64>, StoreError> {
+        let to: Option<i64> = sqlx::query_scalar(
+            "SELECT max(block_number) FROM (SELECT block_number FROM event WHERE block_number > $1
+                                            ORDER BY block_number, log_index LIMIT $2) page",
+        )
+        .bind(big("block number", number)?)
+        .bind(PAGE)
+        .fetch_one(&mut *self.tx)
+        .await?;
+        to.map(|to| u64::try_from(to).map_err(|_| corrupt("event", format!("block_number is {to}")))).transpose()
+    }
+
+    /// The events above one height up to another, in order.
+    pub async fn events(&mut self, above: u64, to: u64) -> Result<Vec<EventRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM event WHERE block_number > $1 AND block_number <= $2 ORDER BY block_number, log_index",
+        );
+        let rows = rows.bind(big("block number", above)?).bind(big("block number", to)?).fetch_all(&mut *self.tx);
+        rows.await?.iter().map(event_row).collect()
+    }
+
+    /// The heartbeats above one height up to another, in the order of the events, then of the instances.
+    pub async fn heartbeats(&mut self, above: u64, to: u64) -> Result<Vec<HeartbeatRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM heartbeat WHERE block_number > $1 AND block_number <= $2
+             ORDER BY block_number, log_index, instance_id",
+        );
+        let rows = rows.bind(big("block number", above)?).bind(big("block number", to)?).fetch_all(&mut *self.tx);
+        rows.await?.iter().map(heartbeat_row).collect()
+    }
+
+    /// The blocks that are remembered, lowest first.
+    pub async fn blocks(&mut self) -> Result<Vec<BlockRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM block ORDER BY number").fetch_all(&mut *self.tx).await?;
+        rows.iter().map(block_row).collect()
+    }
+
+    /// All namespaces that the contract has a word for.
+    pub async fn namespaces(&mut self) -> Result<Vec<NamespaceRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM namespace ORDER BY namespace_id").fetch_all(&mut *self.tx).await?;
+        rows.iter().map(namespace_row).collect()
+    }
+
+    /// All services.
+    pub async fn services(&mut self) -> Result<Vec<ServiceRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM service ORDER BY service_key").fetch_all(&mut *self.tx).await?;
+        rows.iter().map(service_row).collect()
+    }
+
+    /// The next few thousand instances after this one that have a lease, in the order of their ids; empty at the end.
+    pub async fn instances(&mut self, after: Option<InstanceId>) -> Result<Vec<InstanceRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM instance JOIN live USING (instance_id)
+             WHERE instance_id > $1 ORDER BY instance_id LIMIT $2",
+        );
+        let after = after.as_ref().map_or(&[][..], |id| id.0.as_slice());
+        let rows = rows.bind(after).bind(PAGE).fetch_all(&mut *self.tx).await?;
+        rows.iter().map(instance_row).collect()
+    }
+
+    /// How many instances have no lease, or leases no instance.
+    pub async fn halves(&mut self) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM instance FULL JOIN live USING (instance_id) WHERE label IS NULL OR epoch IS NULL",
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// All proposals, grants and endorsements of whatever epoch, each with the slot that it is filed under.
+    pub async fn grants(&mut self) -> Result<Vec<(B256, GrantRow)>, StoreError> {
+        let mut all = Vec::new();
+        for (table, statement, grant) in TABLES {
+            for row in sqlx::query(statement).fetch_all(&mut *self.tx).await? {
+                let c = Columns { table, row: &row };
+                let (block_number, log_index) = (c.number("block_number")?, c.number("log_index")?);
+                all.push((c.word("slot")?, GrantRow { grant: grant(&c)?, block_number, log_index }));
+            }
+        }
+        Ok(all)
+    }
+}
+
+type Read = fn(&Columns<'_>) -> Result<Grant, StoreError>;
+
+const TABLES: [(&str, &str, Read); 6] = [
+    ("namespace_proposal", "SELECT * FROM namespace_proposal", |c| {
+        let (namespace, epoch, account) = (namespace(c)?, c.small("epoch")?, c.address("account")?);
+        Ok(Grant::NamespaceProposal { namespace, epoch, account })
+    }),
+    ("registrar", "SELECT * FROM registrar", |c| {
+        let (registrar, expires_at) = (c.address("registrar")?, c.number("expires_at")?);
+        Ok(Grant::Registrar { namespace: namespace(c)?, epoch: c.small("epoch")?, registrar, expires_at })
+    }),
+    ("proposal", "SELECT * FROM proposal", |c| {
+        Ok(Grant::Proposal { instance: instance(c)?, epoch: c.small("epoch")?, account: c.address("account")? })
+    }),
+    ("operator", "SELECT * FROM operator", |c| {
+        let (owner, operator): (Address, Address) = (c.address("owner")?, c.address("operator")?);
+        let (permissions, expires_at) = (c.permissions("permissions")?, c.number("expires_at")?);
+        Ok(Grant::Operator { owner, operator, permissions, expires_at })
+    }),
+    ("instance_operator", "SELECT * FROM instance_operator", |c| {
+        let (instance, epoch, operator) = (instance(c)?, c.small("epoch")?, c.address("operator")?);
+        let (permissions, expires_at) = (c.permissions("permissions")?, c.number("expires_at")?);
+        Ok(Grant::InstanceOperator { instance, epoch, operator, permissions, expires_at })
+    }),
+    ("endorsement", "SELECT * FROM endorsement", |c| Ok(endorsement_row(c)?.grant)),
+];
+
+fn instance(c: &Columns<'_>) -> Result<InstanceId, StoreError> {
+    c.word("instance_id").map(InstanceId)
+}
+
+fn namespace(c: &Columns<'_>) -> Result<NamespaceId, StoreError> {
+    c.word("namespace_id").map(NamespaceId)
+}
+
+fn corrupt(table: &'static str, what: String) -> StoreError {
+    StoreError::Corrupt { table, what }
+}
