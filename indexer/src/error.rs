@@ -67,14 +67,6 @@ pub enum IndexerError {
         /// What the node said.
         reason: String,
     },
-    /// Another indexer took this database over.
-    #[error("another indexer took over this database (epoch {now}, ours was {ours}); this one stops")]
-    Replaced {
-        /// Our epoch.
-        ours: i64,
-        /// The epoch now.
-        now: i64,
-    },
     /// The node has not yet the block from which we start.
     #[error("{node} is behind: its head is block {head}, and the contract was deployed in block {deploy_block}")]
     Behind {
@@ -164,8 +156,7 @@ impl IndexerError {
             | Self::WrongOrigin { .. }
             | Self::NoContract { .. }
             | Self::WrongDeployBlock { .. }
-            | Self::DeployBlockUnknown { .. }
-            | Self::Replaced { .. } => true,
+            | Self::DeployBlockUnknown { .. } => true,
             Self::Behind { .. }
             | Self::Rpc { .. }
             | Self::Incoherent { .. }
@@ -240,7 +231,6 @@ mod tests {
     fn trouble_is_not_the_end() {
         assert!(!IndexerError::from(StoreError::NoIndex).is_fatal());
         assert!(!IndexerError::Behind { node: String::new(), head: 1, deploy_block: 2 }.is_fatal());
-        assert!(IndexerError::Replaced { ours: 1, now: 2 }.is_fatal());
         assert!(IndexerError::from(StoreError::InvalidRole(String::new())).is_fatal());
     }
 }

@@ -6,6 +6,8 @@ pub enum Phase {
     /// Waiting for the node or for Postgres, or not started yet.
     #[default]
     Starting,
+    /// Another indexer works on the database; this one takes its place when it ends.
+    Standby,
     /// Behind, and fetching ranges of blocks.
     Backfill,
     /// At the tip, or a few blocks from it.

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use domain::Clock;
 use store::{
-    ingest::{self, Writer},
+    ingest::{self, Writer, leader::Candidate},
     rows::Checkpoint,
     schema::{self, PgPool},
 };
@@ -19,6 +19,9 @@ use crate::{
 /// The first and the longest wait before a new start.
 const WAIT: Duration = Duration::from_millis(250);
 const WAIT_MOST: Duration = Duration::from_secs(5);
+
+/// Between two looks whether the one that works has ended.
+const STANDBY: Duration = Duration::from_millis(200);
 
 /// How long the same trouble is not said again.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -48,7 +51,8 @@ pub async fn run_with_progress(
 ) -> Result<(), IndexerError> {
     let nodes = Nodes::new(&config.rpc_urls);
     let trouble = Trouble::default();
-    let mut supervisor = Supervisor { config, clock, progress, pool: None, writer: None, nodes, trouble };
+    let (pool, candidate, writer) = (None, None, None);
+    let mut supervisor = Supervisor { config, clock, progress, pool, candidate, writer, nodes, trouble };
     tokio::select! {
         () = shutdown.cancelled() => {
             tracing::info!("indexer: told to stop");
@@ -66,6 +70,7 @@ struct Supervisor {
     clock: Arc<dyn Clock>,
     progress: watch::Sender<Progress>,
     pool: Option<PgPool>,
+    candidate: Option<Candidate>,
     writer: Option<Writer>,
     nodes: Nodes,
     trouble: Trouble,
@@ -111,12 +116,13 @@ impl Supervisor {
 
     /// From connecting to the first trouble.
     async fn session(&mut self) -> Result<Infallible, IndexerError> {
+        let pool = self.pool().await?;
+        self.lead(&pool).await?;
         let contracts = Contracts { registry: self.config.contract, endorsements: self.config.endorsements };
         let several = self.nodes.are_several();
         let url = self.nodes.pick(self.clock.monotonic());
         let mut source = Source::connect(url, contracts, several).await?;
         source.verify(self.config.verify.unwrap_or(Verify::Receipts)).await?;
-        let pool = self.pool().await?;
         let mut stored = ingest::checkpoint(&pool).await?;
         if stored.is_none() {
             let (origin, start) = guard::found(&source, self.config.deploy_block).await?;
@@ -154,6 +160,25 @@ impl Supervisor {
         Ok(self.pool.insert(pool).clone())
     }
 
+    /// Waits until no other indexer works on the database.
+    async fn lead(&mut self, pool: &PgPool) -> Result<(), IndexerError> {
+        let mut candidate = match self.candidate.take() {
+            Some(candidate) => candidate,
+            None => Candidate::connect(pool).await?,
+        };
+        while !candidate.leads().await? {
+            let news = self
+                .progress
+                .send_if_modified(|progress| std::mem::replace(&mut progress.phase, Phase::Standby) != Phase::Standby);
+            if news {
+                tracing::info!("indexer: stands by, for another one works on this database");
+            }
+            tokio::time::sleep(STANDBY).await;
+        }
+        self.candidate = Some(candidate);
+        Ok(())
+    }
+
     fn check_deploy_block(&self, stored: &Checkpoint) -> Result<(), IndexerError> {
         let ours = stored.origin.deploy_block.number;
         match self.config.deploy_block {
@@ -169,23 +194,19 @@ impl Supervisor {
         }
     }
 
-    /// Becomes the writer at the first session. Later ones go on with the same epoch, and so never push aside somebody
-    /// who has taken over meanwhile.
+    /// Becomes the writer, unless it is that still: who leads fences whoever wrote before.
     async fn take_over(&mut self, pool: &PgPool, stored: Checkpoint) -> Result<(Writer, Checkpoint), IndexerError> {
-        let Some(writer) = &self.writer else {
-            let (writer, checkpoint) = Writer::take_over(pool).await?;
-            tracing::info!(
-                contract = %checkpoint.origin.contract, chain_id = checkpoint.origin.chain_id,
-                head = %checkpoint.head, epoch = checkpoint.writer_epoch,
-                "indexer: goes on after this head"
-            );
-            self.writer = Some(writer.clone());
-            return Ok((writer, checkpoint));
-        };
-        if writer.epoch() != stored.writer_epoch {
-            return Err(IndexerError::Replaced { ours: writer.epoch(), now: stored.writer_epoch });
+        if let Some(writer) = self.writer.as_ref().filter(|writer| writer.epoch() == stored.writer_epoch) {
+            return Ok((writer.clone(), stored));
         }
-        Ok((writer.clone(), stored))
+        let (writer, checkpoint) = Writer::take_over(pool).await?;
+        tracing::info!(
+            contract = %checkpoint.origin.contract, chain_id = checkpoint.origin.chain_id,
+            head = %checkpoint.head, epoch = checkpoint.writer_epoch,
+            "indexer: goes on after this head"
+        );
+        self.writer = Some(writer.clone());
+        Ok((writer, checkpoint))
     }
 
     /// Says in the database that we are not well, if it can be said.
@@ -237,7 +258,7 @@ mod tests {
     #[test]
     fn waits_grow_and_stay_bounded_and_start_anew() {
         let clock = domain::ManualClock::new();
-        let error = || IndexerError::Replaced { ours: 1, now: 2 };
+        let error = || IndexerError::Behind { node: String::new(), head: 1, deploy_block: 2 };
         let mut trouble = Trouble::default();
         assert_eq!(trouble.take(&error(), &*clock), WAIT);
         assert_eq!(trouble.take(&error(), &*clock), WAIT * 2);

@@ -4,7 +4,7 @@
 //! compare-and-swap on the checkpoint. So a batch is applied exactly once, rows and checkpoint are never apart, and a
 //! writer that another one has replaced can do nothing any more, however late it wakes up.
 //!
-//! - [`mod@load`]: what the indexer reads back
+//! - [`mod@load`]: what the indexer reads back; [`leader`]: which of several indexers works
 //! - `write`: the statements of a batch; `grants`: those of proposals, grants and endorsements
 //! - `columns`: columns to values and back
 
@@ -19,6 +19,7 @@ use crate::{
 use columns::big;
 use write::Change;
 
+pub mod leader;
 pub mod load;
 
 pub(crate) mod columns;

@@ -19,7 +19,7 @@ mod check;
 /// Mirror the registry's events into Postgres
 ///
 /// Runs until Ctrl-C or SIGTERM, and goes on where it was. It waits for a node or a database that is not there yet. Of
-/// several on one database, the last to start works and the others end.
+/// several on one database one works; the others stand by, and one of them takes its place when it ends.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {

@@ -1,8 +1,11 @@
 //! Bad days: what waiting mends, and what it does not.
 
 use alloy::primitives::Address;
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
-use indexer::{Config, IndexerError};
+use domain::{Clock, SystemClock};
+use indexer::{Config, IndexerError, Phase};
 use tools::AnvilConfig;
 
 use crate::world::{Chain, Running, World, anvil, eventually, postgres, record, register};
@@ -118,16 +121,33 @@ async fn what_cannot_be_is_said_at_the_start() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_newer_of_two_indexers_stays() -> Result<()> {
+async fn of_two_indexers_one_stands_by_and_takes_over() -> Result<()> {
     let world = World::new().await?;
-    let older = world.index();
+    let first = world.index();
     world.agrees().await?;
-    let newer = world.index();
-    let error = older.end().await.expect_err("replaced");
-    ensure!(matches!(error, IndexerError::Replaced { .. }), "{error}");
+    let mut second = world.index();
+    second.reaches(Phase::Standby).await?;
+    let before = world.checkpoint().await?.writer_epoch;
     world.chain.send(&register(record(0, 0), 30)).await?;
     world.agrees().await?;
-    newer.stop().await
+    ensure!(world.checkpoint().await?.writer_epoch == before, "the first one still writes");
+
+    first.kill().await;
+    world.chain.send(&register(record(1, 0), 30)).await?;
+    let clock = SystemClock::new();
+    let start = clock.monotonic();
+    second.reaches(Phase::Follow).await?;
+    world.agrees().await?;
+    let took = clock.monotonic().saturating_sub(start);
+    ensure!(took < Duration::from_secs(4), "it took {took:?}");
+    ensure!(world.checkpoint().await?.writer_epoch == before + 1);
+
+    // In turns, with a third one.
+    let third = world.index();
+    second.stop().await?;
+    world.chain.send(&register(record(2, 0), 30)).await?;
+    world.agrees().await?;
+    third.stop().await
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use bindings::{IRegistryTypes, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance, canonical};
 use domain::{BlockRef, Namespace, Record, SystemClock};
-use indexer::{Config, IndexerError, Progress};
+use indexer::{Config, IndexerError, Phase, Progress};
 use serde_json::{Value, json};
 use store::{
     query::{Reader, Snapshot, Update},
@@ -184,6 +184,13 @@ impl Running {
         Self { token, task, progress }
     }
 
+    /// Waits for a phase.
+    pub async fn reaches(&mut self, phase: Phase) -> Result<()> {
+        let reached = tokio::time::timeout(PATIENCE, self.progress.wait_for(|progress| progress.phase == phase));
+        reached.await.with_context(|| format!("waited in vain: {phase:?}"))?.context("it ended")?;
+        Ok(())
+    }
+
     /// As a signal does.
     pub async fn stop(self) -> Result<()> {
         self.token.cancel();
@@ -195,6 +202,11 @@ impl Running {
         for _ in 0..4 {
             let _ = tokio::time::timeout(PATIENCE, self.progress.changed()).await;
         }
+        self.kill().await;
+    }
+
+    /// At once, wherever it is.
+    pub async fn kill(self) {
         self.task.abort();
         let _ = self.task.await;
     }

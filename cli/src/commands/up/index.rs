@@ -92,7 +92,8 @@ impl Part {
         let mut seen = progress.subscribe();
         let run = |stop| async move { Ok(indexer::run_with_progress(config, clock, stop, progress).await?) };
         let mut part = Self::spawn("the indexer", run);
-        let at_work = timeout(START_LIMIT, seen.wait_for(|progress| progress.phase != Phase::Starting));
+        let at_work =
+            timeout(START_LIMIT, seen.wait_for(|progress| matches!(progress.phase, Phase::Backfill | Phase::Follow)));
         tokio::select! {
             biased;
             error = part.ended() => return Err(error),
