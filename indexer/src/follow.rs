@@ -132,7 +132,8 @@ impl Follower<'_> {
         let (Some(first), Some(&head)) = (blocks.first(), blocks.last()) else {
             self.without += 1;
             if self.without > WITHOUT {
-                return Err(source.incoherent(format!("its head is {}, but it does not have block {next}", tip.block)));
+                let what = format!("its head is {}, but it does not have block {next}", tip.block);
+                return Err(IndexerError::Lied { node: source.to_string(), what });
             }
             return Ok(ControlFlow::Break(()));
         };

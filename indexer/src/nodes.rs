@@ -48,9 +48,10 @@ impl Nodes {
         self.nodes.get(self.current).map_or("", |node| &node.url)
     }
 
-    /// The URLs of the others.
-    pub(crate) fn others(&self) -> Vec<String> {
-        let others = self.nodes.iter().enumerate().filter(|(n, _)| *n != self.current);
+    /// The URLs of the others, but for those that are set aside for a lie: what they say of their heads says nothing.
+    pub(crate) fn others(&self, now: Duration) -> Vec<String> {
+        let others =
+            self.nodes.iter().enumerate().filter(|(n, node)| *n != self.current && !(node.lied && node.until > now));
         others.map(|(_, node)| node.url.clone()).collect()
     }
 
@@ -88,11 +89,13 @@ mod tests {
         assert_eq!(nodes.pick(at(0)), "a");
         assert!(nodes.blame(at(0), false));
         assert_eq!(nodes.pick(at(0)), "b");
-        assert_eq!(nodes.others(), ["a"]);
+        assert_eq!(nodes.others(at(0)), ["a"]);
         // It stays with the one that does well.
         assert_eq!(nodes.pick(at(100)), "b");
         assert!(nodes.blame(at(100), true));
         assert_eq!(nodes.pick(at(100)), "a");
+        assert!(nodes.others(at(100)).is_empty());
+        assert_eq!(nodes.others(at(1_000)), ["b"]);
         // A liar is the last resort.
         assert!(!nodes.blame(at(100), false));
         assert_eq!(nodes.pick(at(100)), "a");

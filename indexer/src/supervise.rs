@@ -100,16 +100,18 @@ impl Supervisor {
 
     /// Sets the node aside whose fault it is. Returns whether another one can be asked at once.
     fn blame(&mut self, error: &IndexerError) -> bool {
-        let (node, lied) = match (error.node(), error) {
-            (Some(fault), _) => fault,
+        let lied = match error.node() {
+            Some((node, lied)) => {
+                metrics::node_failed(node, error);
+                lied
+            }
             // If it was not verified, another node may know better.
-            (None, IndexerError::BadLog { .. }) if self.nodes.are_several() => ("it", false),
-            _ => return false,
+            None if matches!(error, IndexerError::BadLog { .. }) => false,
+            None => return false,
         };
-        metrics::node_failed(node, error);
         let other = self.nodes.blame(self.clock.monotonic(), lied);
-        if other && self.nodes.are_several() {
-            tracing::warn!(%error, node, lied, "indexer: asks another node");
+        if other {
+            tracing::warn!(%error, lied, "indexer: asks another node");
         }
         other
     }
@@ -147,7 +149,7 @@ impl Supervisor {
             window: self.config.window.max(1),
             progress: self.progress.clone(),
         };
-        let scout = Scout::start(self.nodes.others(), contracts, self.clock.clone());
+        let scout = Scout::start(self.nodes.others(self.clock.monotonic()), contracts, self.clock.clone());
         follow(&source, &scout, &mut index, &self.config, &*self.clock, &mut self.trouble).await
     }
 

@@ -1,10 +1,7 @@
 //! Bad days: what waiting mends, and what it does not.
 
 use alloy::primitives::Address;
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
-use domain::{Clock, SystemClock};
 use indexer::{Config, IndexerError, Phase};
 use tools::AnvilConfig;
 
@@ -134,12 +131,8 @@ async fn of_two_indexers_one_stands_by_and_takes_over() -> Result<()> {
 
     first.kill().await;
     world.chain.send(&register(record(1, 0), 30)).await?;
-    let clock = SystemClock::new();
-    let start = clock.monotonic();
     second.reaches(Phase::Follow).await?;
     world.agrees().await?;
-    let took = clock.monotonic().saturating_sub(start);
-    ensure!(took < Duration::from_secs(4), "it took {took:?}");
     ensure!(world.checkpoint().await?.writer_epoch == before + 1);
 
     // In turns, with a third one.
