@@ -17,6 +17,7 @@ use alloy::{
 use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof};
 use bindings::Endorsements;
 use domain::{Address, B256, BlockRef, Heads};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 use store::rows::BlockRow;
@@ -36,6 +37,9 @@ const PATIENCE_OF_SEVERAL: Duration = Duration::from_millis(1_200);
 
 /// How long it may take for the logs of a range.
 const PATIENCE_LOGS: Duration = Duration::from_secs(60);
+
+/// How many receipts are asked for at once, if one by one.
+const QUESTIONS: usize = 8;
 
 /// A node, and the contracts that we ask it about.
 pub(crate) struct Source {
@@ -219,10 +223,11 @@ impl Source {
     }
 
     async fn verified_logs_of(&self, row: &BlockRow) -> Result<Vec<Entry>, IndexerError> {
-        let BlockRef { number, hash } = row.block;
+        let hash = row.block.hash;
         let lied = |what| IndexerError::Lied { node: self.name.clone(), what };
         let block: Option<rpc::Block> = self.ask("eth_getBlockByHash", (hash, false)).await?;
         let block = block.ok_or_else(|| self.incoherent(format!("it has no block {} any more", row.block)))?;
+        let transactions: Vec<B256> = block.transactions.hashes().collect();
         let header = header(block, row).map_err(lied)?;
         if !may_hold(&header, self.addresses()) {
             return Ok(Vec::new());
@@ -230,11 +235,27 @@ impl Source {
         if self.verify == Verify::Headers {
             return self.logs(&Filter::new().at_block_hash(hash), self.patience).await;
         }
-        let receipts: Option<Vec<rpc::TransactionReceipt>> =
-            self.ask("eth_getBlockReceipts", [BlockId::hash(hash)]).await?;
-        let receipts = receipts.ok_or_else(|| self.incoherent(format!("it has no receipts of block {number}")))?;
-        let logs = logs(&header, receipts).map_err(lied)?;
+        let logs = logs(&header, self.receipts(row.block, transactions).await?).map_err(lied)?;
         self.entries(logs.into_iter().filter(|log| self.addresses().any(|address| address == log.address())))
+    }
+
+    /// All receipts of a block: at once, or one by one of a node that does not know how to give them at once.
+    async fn receipts(
+        &self,
+        block: BlockRef,
+        transactions: Vec<B256>,
+    ) -> Result<Vec<rpc::TransactionReceipt>, IndexerError> {
+        let missing = || self.incoherent(format!("it has not all receipts of block {block}"));
+        match self.ask::<_, Option<_>>("eth_getBlockReceipts", [BlockId::hash(block.hash)]).await {
+            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => {}
+            receipts => return receipts?.ok_or_else(missing),
+        }
+        let questions: Vec<_> = transactions
+            .into_iter()
+            .map(|hash| self.ask::<_, Option<_>>("eth_getTransactionReceipt", [hash]))
+            .collect();
+        let receipts: Vec<Option<_>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
+        receipts.into_iter().collect::<Option<_>>().ok_or_else(missing)
     }
 
     fn addresses(&self) -> impl Iterator<Item = Address> {

@@ -84,6 +84,23 @@ async fn every_fault_over_websocket() -> Result<()> {
     Ok(())
 }
 
+/// It gives receipts one by one alone, and is believed no more than others: the only node of its index.
+#[tokio::test]
+async fn a_node_without_the_receipts_of_whole_blocks_serves_as_well() -> Result<()> {
+    let mut world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let faulty = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+    faulty.set(Fault::Without("eth_getBlockReceipts"));
+    world.config.rpc_urls = vec![faulty.url()];
+    let indexer = world.index();
+    for n in 0..3 {
+        ensure!(world.chain.send(&register(record(n, 0), 30)).await?);
+    }
+    ensure!(world.agrees().await?.instances.len() == 3);
+    ensure!(faulty.asked("eth_getTransactionReceipt") >= 3 && faulty.asked("eth_getLogs") == 0);
+    indexer.stop().await
+}
+
 /// Told to verify everything, it believes nobody about old blocks either.
 #[tokio::test]
 async fn old_blocks_are_verified_if_that_is_asked_for() -> Result<()> {

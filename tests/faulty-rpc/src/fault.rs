@@ -35,6 +35,8 @@ pub enum Fault {
     OmitLogs,
     /// `eth_chainId` and `net_version` name this chain.
     WrongChainId(u64),
+    /// It does not know this method.
+    Without(&'static str),
     /// `latest` is this many blocks lower than it was and all above is unknown; `safe` and `finalized` are where they
     /// were, or at `latest` if that is lower now. From there it goes on with the chain, but no `newHeads` notification
     /// comes.

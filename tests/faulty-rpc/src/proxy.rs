@@ -109,6 +109,7 @@ impl Proxy {
         let upstream = &self.upstream;
         let mut request = request.clone();
         match setting.fault {
+            Fault::Without(method) if request.method == method => refuse::unknown(method),
             Fault::WrongChainId(id) => match refuse::chain(&request, id) {
                 Some(answer) => answer,
                 None => upstream.ask(&request).await,

@@ -1,4 +1,4 @@
-//! A range that is too large, and a chain that is another.
+//! A range that is too large, a method that is unknown, and a chain that is another.
 
 use serde_json::Value;
 
@@ -23,6 +23,11 @@ pub(crate) fn range(request: &mut Request, limit: u64, turn: impl FnOnce() -> us
             error(-32602, format!("query exceeds max results 20000, retry with the range {from}-{last}"))
         }
     })
+}
+
+/// What is said to a method that a node does not know.
+pub(crate) fn unknown(method: &str) -> Answer {
+    error(-32601, format!("the method {method} does not exist/is not available"))
 }
 
 /// What a node of another chain says.

@@ -66,6 +66,19 @@ async fn another_chain_id_is_told() {
 }
 
 #[tokio::test]
+async fn a_method_is_unknown() {
+    let mut world = World::start().await;
+    let fault = Fault::Without("eth_getBlockReceipts");
+    assert_eq!(world.result(fault, "eth_blockNumber", json!([])).await, "0xc");
+    world.proxy.set(fault);
+    for mut line in world.lines().await {
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getBlockReceipts", "params": ["0xc"] });
+        let answer: Value = serde_json::from_str(&line.say(request).await).unwrap();
+        assert_eq!(answer["error"]["code"], -32601);
+    }
+}
+
+#[tokio::test]
 async fn a_status_is_one_of_http_and_an_error_over_websocket() {
     let world = World::start().await;
     let request = json!({ "jsonrpc": "2.0", "id": 5, "method": "eth_chainId", "params": [] });
