@@ -62,7 +62,7 @@ impl Backfill {
         if !index.is_followed_by(&first) {
             return Ok(Stepped::Reorg);
         }
-        let entries = match source.logs_in(from, to).await {
+        let mut entries = match source.logs_in(from, to).await {
             Ok(entries) => entries,
             Err(IndexerError::Rpc {
                 failure: RpcFailure::Late | RpcFailure::Busy | RpcFailure::Refused,
@@ -75,6 +75,7 @@ impl Backfill {
             }
             Err(e) => return Err(e),
         };
+        source.date(&mut entries, &[first, last]).await?;
         // The same last block after as before: the logs are of the chain that ends in it.
         if source.block(to).await? != Some(last) || !entries.iter().all(|entry| is_of(entry, &[first, last])) {
             return Ok(Stepped::Again);

@@ -3,7 +3,8 @@
 //! - the words of both contracts, rebuilt from the events in the index, must have the storage root that the chain has at
 //!   a finalized block, or, on a chain that has none yet, at the head of the index;
 //! - the events must be the node's logs, column by column (`events`);
-//! - the state and the heartbeats in the tables must be those that follow from the events (`tables`).
+//! - the state in the tables must be the one that follows from the events (`tables`), and so must heartbeats, but for
+//!   those that are old, and uptimes (`history`).
 //!
 //! The roots alone say whether state was lost or made up, whatever the node withholds. The rest names what differs, and
 //! covers what the contract does not keep: bodies of records, hashes of transactions, heartbeats of old.
@@ -23,7 +24,10 @@ use crate::{
 };
 
 mod events;
+mod history;
 mod tables;
+
+use history::History;
 
 /// How many differences are told.
 const TOLD: usize = 100;
@@ -107,7 +111,9 @@ pub async fn check(config: &Config, told: impl FnMut(Progress)) -> Result<Report
     let mut audit = Audit::begin(&pool).await?;
     let stored = audit.checkpoint().clone();
     guard::check(&source, &stored.origin).await?;
-    let mut check = Check { source, config, stored, found: Found::default(), state: State::default(), events: 0 };
+    let history = History::new(audit.upkeep());
+    let (found, state) = Default::default();
+    let mut check = Check { source, config, stored, found, state, history, events: 0 };
     check.run(&mut audit, told).await
 }
 
@@ -118,6 +124,7 @@ struct Check<'a> {
     found: Found,
     /// What follows from the events so far.
     state: State,
+    history: History,
     events: u64,
 }
 
@@ -167,6 +174,7 @@ impl Check<'_> {
             self.found.note(None, format!("there are events above the head, up to block {block}"));
         }
         self.compare_tables(audit).await?;
+        self.compare_history(audit).await?;
         self.still_there(head).await?;
         let Found { differences, more } = std::mem::take(&mut self.found);
         Ok(Report {

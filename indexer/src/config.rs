@@ -31,10 +31,13 @@ pub struct Config {
     /// How many blocks below the head are applied one by one and remembered by hash. A reorg that is deeper is
     /// survived too, from the last event that the chain still has.
     pub window: u64,
+    /// For how many days heartbeats are kept one by one; 0: for ever. Uptimes are kept for ever.
+    pub keep_heartbeats: u64,
 }
 
 impl Config {
-    /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks.
+    /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks,
+    /// heartbeats of 30 days.
     pub fn new(rpc_url: impl Into<String>, database_url: impl Into<String>, contract: Address) -> Self {
         Self {
             rpc_urls: vec![rpc_url.into()],
@@ -46,6 +49,7 @@ impl Config {
             max_range: 2_000,
             verify: None,
             window: 256,
+            keep_heartbeats: 30,
         }
     }
 }
@@ -61,6 +65,7 @@ impl std::fmt::Debug for Config {
             .field("max_range", &self.max_range)
             .field("verify", &self.verify)
             .field("window", &self.window)
+            .field("keep_heartbeats", &self.keep_heartbeats)
             .finish_non_exhaustive()
     }
 }

@@ -13,8 +13,9 @@ use crate::{
     index::{Index, linked},
     rewind::rewind,
     scout::Scout,
-    source::Source,
+    source::{QUESTIONS, Source},
     supervise::Trouble,
+    upkeep::Upkeep,
 };
 
 /// The most blocks per transaction.
@@ -22,9 +23,6 @@ const BLOCKS: u64 = 64;
 
 /// How many times in a row a node may not have the next block, below its own head.
 const WITHOUT: u32 = 5;
-
-/// How many questions may be under way at once.
-const QUESTIONS: usize = 8;
 
 /// Follows the chain, for ever.
 ///
@@ -41,13 +39,24 @@ pub(crate) async fn follow(
     let backfill = Backfill::new(config.max_range);
     // A range of logs proves nothing.
     let ranges = matches!(config.verify, None | Some(Verify::None));
-    let mut follower = Follower { source, scout, index, backfill, ranges, heads: None, lags: false, without: 0 };
+    let mut follower = Follower {
+        source,
+        scout,
+        index,
+        backfill,
+        ranges,
+        upkeep: Upkeep::default(),
+        heads: None,
+        lags: false,
+        without: 0,
+    };
     loop {
         let at_tip = follower.look(clock).await?;
         if trouble.is_over() {
             follower.index.writer.set_problem(None).await?;
         }
-        if at_tip.is_break() {
+        let behind = follower.keep_up(clock).await?;
+        if at_tip.is_break() && !behind {
             tokio::time::sleep(config.poll_interval).await;
         }
     }
@@ -60,6 +69,7 @@ struct Follower<'a> {
     backfill: Backfill,
     /// Whether old blocks are fetched in ranges.
     ranges: bool,
+    upkeep: Upkeep,
     /// What the chain said of itself, and the tip at which it did.
     heads: Option<(B256, Heads)>,
     /// Whether the node was behind us at the last look.
@@ -143,7 +153,9 @@ impl Follower<'_> {
         }
         let questions: Vec<_> = blocks.iter().map(|block| source.logs_of(block)).collect();
         let entries: Vec<Vec<_>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
-        self.index.advance(heads, blocks, head, entries.into_iter().flatten().collect()).await?;
+        let mut entries: Vec<_> = entries.into_iter().flatten().collect();
+        source.date(&mut entries, &blocks).await?;
+        self.index.advance(heads, blocks, head, entries).await?;
         if head.block == tip.block {
             self.set_phase(Phase::Follow);
             return Ok(ControlFlow::Break(()));
@@ -153,6 +165,7 @@ impl Follower<'_> {
 
     async fn rewind(&mut self, tip: &BlockRow, heads: Heads) -> Result<ControlFlow<()>, IndexerError> {
         let before = self.index.head;
+        self.upkeep = Upkeep::default();
         rewind(self.source, self.index, tip.block, heads).await?;
         // The nodes behind a balancer may not agree yet: nothing to do until the next look.
         Ok(if self.index.head == before { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -167,6 +180,14 @@ impl Follower<'_> {
                 self.heads = Some((tip.block.hash, heads));
                 Ok(heads)
             }
+        }
+    }
+
+    /// Goes one step with what becomes of days that are over. Returns whether there is more to do.
+    async fn keep_up(&mut self, clock: &dyn Clock) -> Result<bool, IndexerError> {
+        match self.heads {
+            Some((_, heads)) => self.upkeep.step(self.source, self.index, heads, clock).await,
+            None => Ok(false),
         }
     }
 

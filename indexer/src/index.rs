@@ -2,8 +2,8 @@
 
 use domain::{BlockRef, Heads};
 use store::{
-    ingest::{Batch, Reorg, Touched, Writer},
-    rows::{BlockRow, Origin},
+    ingest::{Batch, History, Reorg, Touched, WINDOWS_KEPT, Writer},
+    rows::{BlockRow, DAY, EventRow, HeartbeatRow, Origin},
 };
 
 use crate::{
@@ -19,8 +19,14 @@ pub(crate) struct Index {
     pub(crate) origin: Origin,
     /// The last block applied.
     pub(crate) head: BlockRef,
+    /// Its time.
+    pub(crate) head_time: u64,
     /// How many blocks are remembered below the head.
     pub(crate) window: u64,
+    /// For how many days heartbeats are kept; 0: for ever.
+    pub(crate) keep_heartbeats: u64,
+    /// The first day that heartbeats have a partition of.
+    pub(crate) heartbeats_from: u64,
     pub(crate) progress: tokio::sync::watch::Sender<Progress>,
 }
 
@@ -45,6 +51,7 @@ impl Index {
         let batch = Batch {
             blocks,
             heartbeats: entries.iter().flat_map(heartbeats).collect(),
+            heartbeats_from: self.heartbeats_from(&head, heads),
             events: entries.into_iter().map(|entry| entry.row).collect(),
             namespaces: state.namespaces.into_values().collect(),
             services: state.services.into_values().collect(),
@@ -53,14 +60,21 @@ impl Index {
             grants: state.grants.into_values().collect(),
         };
         self.writer.apply(self.head, head, heads, self.window, &batch).await?;
-        self.moved(head.block, heads, batch.events.len() as u64);
+        self.moved(&head, heads, batch.events.len() as u64);
         Ok(())
     }
 
     /// Takes the index back to a block of it that the chain has too.
     pub(crate) async fn rewind(&mut self, ancestor: BlockRow, tip: BlockRef, heads: Heads) -> Result<(), IndexerError> {
         let touched = self.writer.touched_above(ancestor.block.number).await?;
-        let state = self.state_at(&touched, ancestor.block.number).await?;
+        let height = ancestor.block.number;
+        let mut history = self.writer.history(&touched, height).await?;
+        let mut heartbeats = Vec::new();
+        if height < self.writer.upkeep().await?.thinned_to {
+            heartbeats = self.newest_heartbeats(&touched, height).await?;
+            history.heartbeats.clone_from(&heartbeats);
+        }
+        let state = self.state_of(history)?;
         let reorg = Reorg {
             ancestor,
             found_at: tip.hash,
@@ -68,6 +82,7 @@ impl Index {
             namespaces: state.namespaces.into_values().collect(),
             services: state.services.into_values().collect(),
             instances: state.instances.into_values().collect(),
+            heartbeats,
             grants: state.grants.into_values().collect(),
         };
         self.writer.reorg(self.head, heads, &reorg).await?;
@@ -77,7 +92,7 @@ impl Index {
             "reorg: took the index back to the common ancestor"
         );
         metrics::reorg(depth);
-        self.moved(ancestor.block, heads, 0);
+        self.moved(&ancestor, heads, 0);
         Ok(())
     }
 
@@ -105,30 +120,66 @@ impl Index {
         Ok(state)
     }
 
-    async fn state_at(&self, touched: &Touched, height: u64) -> Result<State, IndexerError> {
-        let history = self.writer.history(touched, height).await?;
+    /// The newest heartbeats up to a height, from the events: those of `heartbeat` may be gone. Only a reorg below what
+    /// was final, or as good as final, needs it.
+    async fn newest_heartbeats(&self, touched: &Touched, height: u64) -> Result<Vec<HeartbeatRow>, IndexerError> {
+        let mut wanted = touched.instances.clone();
+        let (mut found, mut before) = (Vec::new(), (height + 1, 0));
+        while !wanted.is_empty() {
+            let entries = self.decoded(self.writer.heartbeat_events(before.0, before.1).await?)?;
+            let Some(Entry { row, .. }) = entries.last() else { break };
+            before = (row.block.number, row.log_index);
+            found.extend(entries.iter().flat_map(heartbeats).filter(|beat| wanted.remove(&beat.instance)));
+        }
+        Ok(found)
+    }
+
+    /// Decodes logs that the index has already.
+    pub(crate) fn decoded(&self, rows: Vec<EventRow>) -> Result<Vec<Entry>, IndexerError> {
         let Origin { contract, endorsements, .. } = self.origin;
         let contracts = Contracts { registry: contract, endorsements };
-        let decoded =
-            |rows: Vec<_>| rows.into_iter().map(|row| decode_row(contracts, row)).collect::<Result<Vec<_>, _>>();
+        rows.into_iter().map(|row| decode_row(contracts, row)).collect()
+    }
+
+    fn state_of(&self, history: History) -> Result<State, IndexerError> {
         let past = Past {
-            instances: decoded(history.instances)?,
+            instances: self.decoded(history.instances)?,
             heartbeats: history.heartbeats,
-            rosters: decoded(history.rosters)?,
-            namespaces: decoded(history.namespaces)?,
-            grants: decoded(history.grants)?,
+            rosters: self.decoded(history.rosters)?,
+            namespaces: self.decoded(history.namespaces)?,
+            grants: self.decoded(history.grants)?,
         };
         Ok(past.rebuild())
     }
 
-    fn moved(&mut self, head: BlockRef, heads: Heads, events: u64) {
-        self.head = head;
+    fn moved(&mut self, head: &BlockRow, heads: Heads, events: u64) {
+        (self.head, self.head_time) = (head.block, head.time);
         self.progress.send_modify(|progress| {
-            progress.head = head.number;
+            progress.head = head.block.number;
             progress.tip = heads.latest;
             progress.events += events;
             metrics::progress(progress, events);
         });
+    }
+
+    /// The highest block of the index that will stay: a finalized one; on a chain without finality one that is as far
+    /// below the tip as blocks are remembered.
+    pub(crate) fn settled(&self, head: BlockRef, heads: Heads) -> u64 {
+        let settled = match heads.finalized {
+            0 => heads.latest.saturating_sub(self.window.saturating_mul(WINDOWS_KEPT)),
+            finalized => finalized,
+        };
+        settled.min(head.number)
+    }
+
+    /// The first day that heartbeats may need a partition of, once the index stands at `head`.
+    fn heartbeats_from(&self, head: &BlockRow, heads: Heads) -> u64 {
+        match self.keep_heartbeats {
+            days @ 1.. if self.settled(head.block, heads) == head.block.number => {
+                self.heartbeats_from.max((head.time / DAY).saturating_sub(days))
+            }
+            _ => self.heartbeats_from,
+        }
     }
 
     /// Says that the head is the chain's tip.

@@ -14,6 +14,7 @@
 //! - `verify`: what its answers prove (pure)
 //! - `guard`: is this node's chain the one that the database mirrors
 //! - `index`: a batch, and a reorg, from node to database
+//! - [`uptime`]: how long instances were live on a day (pure); `upkeep`: what becomes of a day when it is over
 //! - `backfill`: ranges of blocks that nobody doubts; `follow`: block by block at the tip; `rewind`: after a reorg
 //! - [`storage`]: the contracts' storage as the index has it, and its root (pure); [`check`]: is it the chain's?
 //! - `supervise`: start, trouble, start again
@@ -27,6 +28,7 @@ pub mod error;
 pub mod progress;
 pub mod reorg;
 pub mod storage;
+pub mod uptime;
 
 mod backfill;
 mod follow;
@@ -39,6 +41,7 @@ mod rewind;
 mod scout;
 mod source;
 mod supervise;
+mod upkeep;
 mod verify;
 
 pub use config::Config;

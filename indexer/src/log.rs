@@ -32,7 +32,7 @@ pub(crate) fn decode(contracts: Contracts, log: Log) -> Result<Result<Entry, Ind
     if log.removed {
         return Err("a log was removed");
     }
-    let contract = log.address();
+    let (contract, block_time) = (log.address(), log.block_timestamp);
     if contract != contracts.registry && Some(contract) != contracts.endorsements {
         return Err("a log is of another contract");
     }
@@ -50,6 +50,7 @@ pub(crate) fn decode(contracts: Contracts, log: Log) -> Result<Result<Entry, Ind
             slot: event.slot(),
             topics,
             data,
+            time: if when(&event) == When::ItsBlock { block_time } else { None },
         },
         event,
     }))
@@ -81,6 +82,42 @@ fn decode_event(
 /// A log that does not fit, and why.
 pub(crate) fn bad(block: BlockRef, log_index: u64, reason: impl std::fmt::Display) -> IndexerError {
     IndexerError::BadLog { block, log_index, reason: plain(reason) }
+}
+
+/// When an event acts on a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At this time, which is that of its block.
+    At(u64),
+    /// At the time of its block, which the event does not say.
+    ItsBlock,
+    /// Never.
+    Never,
+}
+
+/// When an event acts on a lease.
+pub(crate) fn when(event: &Event) -> When {
+    match event {
+        Event::Registered { time, .. } | Event::Heartbeat { time, .. } | Event::HeartbeatBatch { time, .. } => {
+            When::At(*time)
+        }
+        Event::Updated { .. }
+        | Event::Deregistered { .. }
+        | Event::StatusSet { .. }
+        | Event::Reaped { .. }
+        | Event::SignedHeartbeatBatch { .. } => When::ItsBlock,
+        Event::NamespaceClaimed { .. }
+        | Event::NamespaceOwnerProposed { .. }
+        | Event::NamespaceOwnerChanged { .. }
+        | Event::NamespaceOpenSet { .. }
+        | Event::RegistrarSet { .. }
+        | Event::OwnerProposed { .. }
+        | Event::OwnerChanged { .. }
+        | Event::OperatorSet { .. }
+        | Event::InstanceOperatorSet { .. }
+        | Event::Endorsed { .. }
+        | Event::Withdrawn { .. } => When::Never,
+    }
 }
 
 /// The heartbeats that an event is: none, one, or one for each instance of a batch, its last.

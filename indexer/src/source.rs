@@ -1,6 +1,10 @@
 //! What we ask of the node. It asks once: whoever calls decides when to try again.
 
-use std::{fmt, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    time::Duration,
+};
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
@@ -27,7 +31,7 @@ use crate::{
     IndexerError,
     apply::Entry,
     error::{RpcFailure, plain},
-    log::{Contracts, bad, decode},
+    log::{Contracts, When, bad, decode, when},
     verify::{Verify, hashes, header, logs, may_hold},
 };
 
@@ -38,8 +42,8 @@ const PATIENCE_OF_SEVERAL: Duration = Duration::from_millis(1_200);
 /// How long it may take for the logs of a range.
 const PATIENCE_LOGS: Duration = Duration::from_secs(60);
 
-/// How many receipts are asked for at once, if one by one.
-const QUESTIONS: usize = 8;
+/// How many questions may be under way at once.
+pub(crate) const QUESTIONS: usize = 8;
 
 /// A node, and the contracts that we ask it about.
 pub(crate) struct Source {
@@ -274,6 +278,48 @@ impl Source {
             }
             None => Ok(entries),
         }
+    }
+
+    /// Gives the events that need it the time of their block: of `known` blocks theirs; of others what the node said with
+    /// the log if it is between those, else what the block says.
+    ///
+    /// # Errors
+    /// [`IndexerError::Incoherent`] if the node does not have such a block.
+    pub(crate) async fn date(&self, entries: &mut [Entry], known: &[BlockRow]) -> Result<(), IndexerError> {
+        let mut times: HashMap<BlockRef, u64> = known.iter().map(|row| (row.block, row.time)).collect();
+        let between = known.first().map_or(1, |row| row.time)..=known.last().map_or(0, |row| row.time);
+        let needs = |entry: &&mut Entry| when(&entry.event) == When::ItsBlock;
+        let mut unknown = HashSet::new();
+        for Entry { row, .. } in entries.iter_mut().filter(needs) {
+            row.time = times.get(&row.block).copied().or(row.time.filter(|time| between.contains(time)));
+            if row.time.is_none() {
+                unknown.insert(row.block);
+            }
+        }
+        times.extend(self.times(unknown).await?);
+        for Entry { row, .. } in entries.iter_mut().filter(needs) {
+            row.time = row.time.or(times.get(&row.block).copied());
+            if row.time.is_none() {
+                return Err(self.incoherent(format!("it has logs of block {}, but not that block", row.block)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The times of blocks. Those that the node does not have are left out.
+    pub(crate) async fn times(
+        &self,
+        blocks: impl IntoIterator<Item = BlockRef>,
+    ) -> Result<Vec<(BlockRef, u64)>, IndexerError> {
+        let questions: Vec<_> = blocks
+            .into_iter()
+            .map(async |block: BlockRef| {
+                let theirs = self.block(block.number).await?.filter(|theirs| theirs.block == block);
+                Ok::<_, IndexerError>(theirs.map(|theirs| (block, theirs.time)))
+            })
+            .collect();
+        let times: Vec<_> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
+        Ok(times.into_iter().flatten().collect())
     }
 
     async fn logs(&self, filter: &Filter, patience: Duration) -> Result<Vec<Entry>, IndexerError> {

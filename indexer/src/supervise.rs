@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, IndexerError, Phase, Progress, Verify, error::plain, follow::follow, guard, index::Index, log::Contracts,
-    metrics, nodes::Nodes, scout::Scout, source::Source,
+    metrics, nodes::Nodes, scout::Scout, source::Source, upkeep,
 };
 
 /// The first and the longest wait before a new start.
@@ -136,6 +136,8 @@ impl Supervisor {
         guard::check(&source, &stored.origin).await?;
         self.check_deploy_block(&stored)?;
         let (writer, checkpoint) = self.take_over(&pool, stored).await?;
+        upkeep::date(&source, &writer).await?;
+        let heartbeats_from = writer.upkeep().await?.heartbeats_from;
 
         self.progress.send_modify(|progress| {
             let first = progress.phase == Phase::Starting && progress.head == 0;
@@ -146,7 +148,10 @@ impl Supervisor {
             writer,
             origin: checkpoint.origin,
             head: checkpoint.head,
+            head_time: checkpoint.head_time,
             window: self.config.window.max(1),
+            keep_heartbeats: self.config.keep_heartbeats,
+            heartbeats_from,
             progress: self.progress.clone(),
         };
         let scout = Scout::start(self.nodes.others(self.clock.monotonic()), contracts, self.clock.clone());

@@ -9,9 +9,13 @@ use crate::{
     ingest::{
         columns::{Columns, big},
         grants::endorsement_row,
-        load::{block_row, checkpoint_row, event_row, heartbeat_row, instance_row, namespace_row, service_row},
+        load::{block_row, checkpoint_row, heartbeat_row, instance_row, namespace_row, service_row},
+        uptime,
     },
-    rows::{BlockRow, Checkpoint, EventRow, Grant, GrantRow, HeartbeatRow, InstanceRow, NamespaceRow, ServiceRow},
+    rows::{
+        BlockRow, Checkpoint, EventRow, Grant, GrantRow, HeartbeatRow, InstanceRow, LeaseRow, NamespaceRow, ServiceRow,
+        Upkeep, UptimeRow,
+    },
 };
 
 /// Rows per statement.
@@ -21,6 +25,7 @@ const PAGE: i64 = 10_000;
 pub struct Audit {
     tx: Transaction<'static, Postgres>,
     checkpoint: Checkpoint,
+    upkeep: Upkeep,
 }
 
 impl Audit {
@@ -30,9 +35,12 @@ impl Audit {
     /// [`StoreError::NoIndex`], [`StoreError::Database`], [`StoreError::Corrupt`].
     pub async fn begin(pool: &PgPool) -> Result<Self, StoreError> {
         let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        // Before anything is read: else a partition could be dropped that this moment still has.
+        sqlx::query("LOCK TABLE heartbeat, heartbeat_old IN ACCESS SHARE MODE").execute(&mut *tx).await?;
         let row = sqlx::query("SELECT * FROM checkpoint").persistent(false).fetch_optional(&mut *tx).await?;
         let checkpoint = checkpoint_row(&row.ok_or(StoreError::NoIndex)?)?;
-        Ok(Self { tx, checkpoint })
+        let upkeep = uptime::upkeep(&mut tx).await?;
+        Ok(Self { tx, checkpoint, upkeep })
     }
 
     /// What the index says of itself at this moment.
@@ -40,37 +48,56 @@ impl Audit {
         &self.checkpoint
     }
 
+    /// How far the history is kept and rolled up at this moment.
+    pub fn upkeep(&self) -> Upkeep {
+        self.upkeep
+    }
+
     /// The height up to which the next few thousand events above `number` go, all of a block or none; none if there are
     /// no more.
     pub async fn next_events(&mut self, number: u64) -> Result<Option<u64>, StoreError> {
-        let to: Option<i64> = sqlx::query_scalar(
-            "SELECT max(block_number) FROM (SELECT block_number FROM event WHERE block_number > $1
-                                            ORDER BY block_number, log_index LIMIT $2) page",
-        )
-        .bind(big("block number", number)?)
-        .bind(PAGE)
-        .fetch_one(&mut *self.tx)
-        .await?;
-        to.map(|to| u64::try_from(to).map_err(|_| corrupt("event", format!("block_number is {to}")))).transpose()
+        uptime::next_events(&mut self.tx, number).await
     }
 
     /// The events above one height up to another, in order.
     pub async fn events(&mut self, above: u64, to: u64) -> Result<Vec<EventRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM event WHERE block_number > $1 AND block_number <= $2 ORDER BY block_number, log_index",
-        );
-        let rows = rows.bind(big("block number", above)?).bind(big("block number", to)?).fetch_all(&mut *self.tx);
-        rows.await?.iter().map(event_row).collect()
+        uptime::events(&mut self.tx, above, to).await
     }
 
     /// The heartbeats above one height up to another, in the order of the events, then of the instances.
     pub async fn heartbeats(&mut self, above: u64, to: u64) -> Result<Vec<HeartbeatRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM heartbeat WHERE block_number > $1 AND block_number <= $2
+            "SELECT * FROM heartbeat_all WHERE block_number > $1 AND block_number <= $2
              ORDER BY block_number, log_index, instance_id",
         );
         let rows = rows.bind(big("block number", above)?).bind(big("block number", to)?).fetch_all(&mut *self.tx);
         rows.await?.iter().map(heartbeat_row).collect()
+    }
+
+    /// What the days from one up to and without another were like.
+    pub async fn uptimes(&mut self, from: u64, to: u64) -> Result<Vec<UptimeRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT instance_id, day - date '1970-01-01' AS day, seconds_up, heartbeats FROM uptime
+             WHERE day >= date '1970-01-01' + $1 AND day < date '1970-01-01' + $2 ORDER BY uptime.day, instance_id",
+        );
+        let rows = rows.bind(uptime::date(from)?).bind(uptime::date(to)?).fetch_all(&mut *self.tx);
+        rows.await?.iter().map(uptime::uptime_row).collect()
+    }
+
+    /// How many rows there are of days that cannot be rolled up: before 1970, or from this one on.
+    pub async fn uptimes_beyond(&mut self, day: u64) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM uptime WHERE day < date '1970-01-01' OR day >= date '1970-01-01' + $1",
+        )
+        .bind(uptime::date(day)?)
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// All leases as they were when the first day began that is not rolled up.
+    pub async fn rolled_leases(&mut self) -> Result<Vec<LeaseRow>, StoreError> {
+        uptime::rolled_leases(&mut self.tx).await
     }
 
     /// The blocks that are remembered, lowest first.
@@ -159,8 +186,4 @@ fn instance(c: &Columns<'_>) -> Result<InstanceId, StoreError> {
 
 fn namespace(c: &Columns<'_>) -> Result<NamespaceId, StoreError> {
     c.word("namespace_id").map(NamespaceId)
-}
-
-fn corrupt(table: &'static str, what: String) -> StoreError {
-    StoreError::Corrupt { table, what }
 }

@@ -5,7 +5,9 @@
 //! writer that another one has replaced can do nothing any more, however late it wakes up.
 //!
 //! - [`mod@load`]: what the indexer reads back; [`leader`]: which of several indexers works
-//! - `write`: the statements of a batch; `grants`: those of proposals, grants and endorsements
+//! - `write`: the statements of a batch; `grants`: those of proposals, grants and endorsements; `heartbeats`: those of
+//!   heartbeats, by day
+//! - `uptime`: what becomes of a day when it is over
 //! - `columns`: columns to values and back
 
 use alloy_primitives::B256;
@@ -24,15 +26,18 @@ pub mod load;
 
 pub(crate) mod columns;
 pub(crate) mod grants;
+mod heartbeats;
+pub(crate) mod uptime;
 mod write;
 
 pub use load::{History, Touched, checkpoint};
+pub use uptime::RollUp;
 
 /// How many rows `changes` keeps: a gateway that is further behind reads everything anew.
 pub const CHANGES_KEPT: i64 = 100_000;
 
 /// How many times the window `block` may keep, on a chain whose finality is further behind than the window.
-const WINDOWS_KEPT: u64 = 16;
+pub const WINDOWS_KEPT: u64 = 16;
 
 /// The one that may write. A newer one fences it: all of its writes then fail with [`StoreError::Fenced`].
 #[derive(Debug, Clone)]
@@ -50,6 +55,8 @@ pub struct Batch {
     pub events: Vec<EventRow>,
     /// One for each instance and log that renews it.
     pub heartbeats: Vec<HeartbeatRow>,
+    /// Heartbeats of days before this one get no partition: there is none any more, or it would go at once.
+    pub heartbeats_from: u64,
     /// Namespaces as they are after the batch.
     pub namespaces: Vec<NamespaceRow>,
     /// Services as they are after the batch.
@@ -77,6 +84,8 @@ pub struct Reorg {
     pub services: Vec<ServiceRow>,
     /// Instances as they were at the ancestor.
     pub instances: Vec<InstanceRow>,
+    /// The newest heartbeats of some of them up to the ancestor: those that are gone come back.
+    pub heartbeats: Vec<HeartbeatRow>,
     /// Of the proposals, grants and endorsements that go away: those that were in their places at the ancestor.
     pub grants: Vec<GrantRow>,
 }
@@ -160,7 +169,7 @@ impl Writer {
         let seq = self.swap(&mut tx, parent, head, heads, changes.len()).await?;
         write::blocks(&mut tx, &batch.blocks).await?;
         write::events(&mut tx, &batch.events).await?;
-        write::heartbeats(&mut tx, &batch.heartbeats).await?;
+        heartbeats::insert(&mut tx, &batch.heartbeats, batch.heartbeats_from).await?;
         write::namespaces(&mut tx, &batch.namespaces).await?;
         write::services(&mut tx, &batch.services).await?;
         write::instances(&mut tx, &batch.instances).await?;
@@ -177,7 +186,7 @@ impl Writer {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub async fn reorg(&self, head: BlockRef, heads: Heads, reorg: &Reorg) -> Result<(), StoreError> {
-        let Reorg { ancestor, found_at, touched, namespaces, services, instances, grants } = reorg;
+        let Reorg { ancestor, found_at, touched, namespaces, services, instances, heartbeats: newest, grants } = reorg;
         let changes: Vec<Change> = std::iter::once(("reorg", ancestor.block.hash))
             .chain(touched.namespaces.iter().map(|id| ("namespace", id.0)))
             .chain(touched.instances.iter().map(|id| ("instance", id.0)))
@@ -188,16 +197,17 @@ impl Writer {
         sqlx::query(
             "WITH gone AS (DELETE FROM event WHERE block_number > $1 RETURNING *)
              INSERT INTO event_orphan (block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id,
-                                       topics, data, contract, slot, orphaned_by)
+                                       topics, data, contract, slot, time, orphaned_by)
              SELECT block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id, topics, data,
-                    contract, slot, $2
+                    contract, slot, time, $2
              FROM gone ON CONFLICT DO NOTHING",
         )
         .bind(above)
         .bind(found_at.as_slice())
         .execute(&mut *tx)
         .await?;
-        sqlx::query("DELETE FROM heartbeat WHERE block_number > $1").bind(above).execute(&mut *tx).await?;
+        heartbeats::rewind(&mut tx, above, newest).await?;
+        uptime::rewind(&mut tx, ancestor).await?;
         sqlx::query("DELETE FROM block WHERE number > $1").bind(above).execute(&mut *tx).await?;
         write::blocks(&mut tx, std::slice::from_ref(ancestor)).await?;
 

@@ -4,8 +4,10 @@ use alloy_primitives::{Address, B256, Bytes};
 use domain::{BlockRef, Heads, InstanceId, Lease, NamespaceId, ServiceKey};
 
 mod grants;
+mod uptime;
 
 pub use grants::{Grant, GrantRow};
+pub use uptime::{DAY, LeaseRow, Upkeep, UptimeRow};
 
 /// Which contract on which chain an index mirrors. An index never changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub struct EventRow {
     pub topics: Vec<B256>,
     /// Its data.
     pub data: Bytes,
+    /// The time of its block, if it changes a lease and does not say when.
+    pub time: Option<u64>,
 }
 
 /// One heartbeat of one instance.

@@ -1,18 +1,38 @@
 //! `indexer check`: whatever is changed in the database is found.
 
-use anvil_fixtures::Scenario;
+use anvil_fixtures::{Scenario, chain::ACCOUNTS};
 use anyhow::{Context, Result, ensure};
+use bindings::ServiceRegistry::heartbeatCall;
+use domain::{InstanceId, Namespace, ServiceKey};
 use e2e::World;
 use indexer::check::{Report, check};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use store::rows::DAY;
 
 async fn report(world: &World) -> Result<Report, indexer::IndexerError> {
     check(&world.indexer_config(), |_| {}).await
 }
 
-/// A world whose index nobody writes to any more, with every kind of row in it.
+/// A world whose index nobody writes to any more.
 async fn indexed() -> Result<World> {
     let mut world = World::play(Scenario::Governance).await?;
+    world.take_indexer()?.stop().await?;
+    Ok(world)
+}
+
+/// The same with every kind of row in it: some days are over, and the heartbeats of most are gone.
+async fn aged() -> Result<World> {
+    let mut world = indexed().await?;
+    let namespace = Namespace::Label("acme".into()).id();
+    let id = InstanceId::new(ServiceKey::new(namespace, "payments"), ACCOUNTS[2], "plain");
+    world.chain.mine_after(2 * DAY).await?;
+    world.chain.send(ACCOUNTS[2], &heartbeatCall { id: id.0 }).await?;
+    let today = world.chain.time().await? / DAY;
+    world.chain.raw("anvil_mine", json!([80, 1])).await?;
+    world.keep_heartbeats = 1;
+    world.start_indexer();
+    world.kept_up(today).await?;
     world.take_indexer()?.stop().await?;
     Ok(world)
 }
@@ -39,7 +59,8 @@ async fn an_index_that_is_right_agrees_at_the_head_and_at_a_finalized_block() ->
 const COLUMNS: &str = "SELECT c.table_name::text, c.column_name::text, c.udt_name::text
     FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
     WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
-      AND table_name NOT IN ('changes', 'event_orphan', '_sqlx_migrations')
+      AND table_name NOT IN ('changes', 'event_orphan', 'upkeep', '_sqlx_migrations')
+      AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = table_name::regclass)
       AND (table_name <> 'checkpoint' OR column_name IN
           ('chain_id', 'genesis_hash', 'contract', 'code_hash', 'endorsements', 'deploy_block', 'deploy_hash',
            'next_block', 'head_hash', 'head_time'))
@@ -51,6 +72,7 @@ fn another(column: &str, kind: &str) -> Result<String> {
         "int2" if column == "status" => format!("{column} % 5 + 1"),
         "int2" => format!("({column} + 1) % 8"),
         "int4" | "int8" => format!("{column} + 1"),
+        "date" => format!("{column} + 1"),
         "text" => format!("coalesce({column}, '') || 'x'"),
         "bool" => format!("NOT {column}"),
         "bytea" => format!(
@@ -63,7 +85,7 @@ fn another(column: &str, kind: &str) -> Result<String> {
 
 #[tokio::test]
 async fn one_changed_field_of_any_row_is_found() -> Result<()> {
-    let world = indexed().await?;
+    let world = aged().await?;
     let mut db = PgConnection::connect(&world.database_url).await?;
     ensure!(report(&world).await?.agrees());
     let columns = sqlx::query(COLUMNS).fetch_all(&mut db).await?;
@@ -75,14 +97,14 @@ async fn one_changed_field_of_any_row_is_found() -> Result<()> {
         // Of the genesis block, before the first event, nothing is in the index but its hash.
         let last = if table == "block" { "number" } else { "ctid" };
         let place: String = sqlx::query_scalar(AssertSqlSafe(format!(
-            "SELECT ctid::text FROM {table} WHERE {quoted} IS NOT NULL ORDER BY {last} DESC LIMIT 1"
+            "SELECT format('tableoid = %s AND ctid = %L', tableoid, ctid) FROM {table} WHERE {quoted} IS NOT NULL ORDER BY {last} DESC LIMIT 1"
         )))
         .fetch_optional(&mut db)
         .await?
         .with_context(|| format!("no row with {of}"))?;
         for sql in [
             format!("CREATE TEMP TABLE was AS SELECT * FROM {table}"),
-            format!("UPDATE {table} SET {quoted} = {value} WHERE ctid = '{place}'"),
+            format!("UPDATE {table} SET {quoted} = {value} WHERE {place}"),
         ] {
             sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await.with_context(|| of.clone())?;
         }
@@ -103,7 +125,7 @@ async fn one_changed_field_of_any_row_is_found() -> Result<()> {
 
 #[tokio::test]
 async fn a_row_that_is_deleted_or_made_up_is_found() -> Result<()> {
-    let world = indexed().await?;
+    let world = aged().await?;
     let mut db = PgConnection::connect(&world.database_url).await?;
     let events: i64 = sqlx::query_scalar("SELECT count(*) FROM event").fetch_one(&mut db).await?;
     for n in 0..events {
@@ -138,10 +160,17 @@ async fn a_row_that_is_deleted_or_made_up_is_found() -> Result<()> {
             sqlx::query(sql).execute(&mut db).await?;
         }
     }
-    for table in ["heartbeat", "namespace", "service", "instance", "live", "operator", "endorsement", "registrar"] {
+    let tables = ["heartbeat", "namespace", "service", "instance", "live", "operator", "endorsement", "registrar"];
+    for table in tables.into_iter().chain(["uptime", "uptime_lease", "heartbeat_old"]) {
         for sql in [
             format!("CREATE TEMP TABLE was AS SELECT * FROM {table}"),
-            format!("DELETE FROM {table} WHERE ctid = (SELECT max(ctid) FROM {table})"),
+            // The newest of its instance: another one may go at any time.
+            match table {
+                "heartbeat_old" => {
+                    format!("DELETE FROM {table} WHERE instance_id NOT IN (SELECT instance_id FROM heartbeat)")
+                }
+                _ => format!("DELETE FROM {table} WHERE ctid = (SELECT max(ctid) FROM {table})"),
+            },
         ] {
             sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await?;
         }

@@ -66,3 +66,9 @@ pub async fn count(database_url: &str, table: &'static str) -> Result<i64> {
     };
     Ok(sqlx::query_scalar(sql).fetch_one(&mut connection).await?)
 }
+
+/// How far the history is kept and rolled up.
+pub async fn upkeep(database_url: &str) -> Result<store::rows::Upkeep> {
+    let pool = schema::connect_read_only(database_url).await?;
+    Ok(store::audit::Audit::begin(&pool).await?.upkeep())
+}

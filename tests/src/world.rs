@@ -26,6 +26,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     /// Where the index is.
     pub database_url: String,
+    /// For how many days the indexer keeps heartbeats, when it is started.
+    pub keep_heartbeats: u64,
     anvil: Option<Anvil>,
     anvil_config: AnvilConfig,
     rpc_url: String,
@@ -107,6 +109,7 @@ impl World {
             chain,
             clock: ManualClock::new(),
             database_url: database::create().await?,
+            keep_heartbeats: 30,
             // Started again, it must be found where it was.
             anvil_config: AnvilConfig { port: Some(anvil.port()), ..anvil_config },
             anvil: Some(anvil),
@@ -161,6 +164,7 @@ impl World {
             poll_interval: Duration::from_millis(20),
             deploy_block: self.deploy_block,
             endorsements: self.endorsements,
+            keep_heartbeats: self.keep_heartbeats,
             ..indexer::Config::new(self.rpc_url.clone(), self.database_url.clone(), self.chain.registry())
         }
     }
@@ -202,6 +206,16 @@ impl World {
         eventually(&format!("the gateway at block {head}"), async || {
             let (status, body) = self.get("/v1/services").await.ok()?;
             (status == 200 && body["block"]["hash"] == hash.as_str()).then_some(())
+        })
+        .await
+    }
+
+    /// Waits until all days before this one are rolled up, and heartbeats that need not be kept are gone.
+    pub async fn kept_up(&self, day: u64) -> Result<()> {
+        eventually(&format!("the uptimes of the days before {day}"), async || {
+            let upkeep = database::upkeep(&self.database_url).await.ok()?;
+            let from = if self.keep_heartbeats == 0 { 0 } else { day.saturating_sub(self.keep_heartbeats) };
+            (upkeep.uptime_day >= day && upkeep.heartbeats_from >= from).then_some(())
         })
         .await
     }

@@ -38,6 +38,9 @@ pub struct Args {
     /// Blocks below the head that are followed one by one
     #[arg(long, default_value_t = 256, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
     pub window: u64,
+    /// For how many days heartbeats are kept one by one; 0: for ever. Uptimes per day are kept for ever
+    #[arg(long, default_value_t = 30, value_name = "DAYS")]
+    pub keep_heartbeats: u64,
 }
 
 /// What else there is to do with an index.
@@ -105,6 +108,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         poll_interval: args.poll_interval,
         window: args.window,
         verify: args.verify,
+        keep_heartbeats: args.keep_heartbeats,
         ..args.index.config(settings)?
     };
     let mut signals = Signals::listen()?;

@@ -41,6 +41,7 @@ fn entry(number: u64, log_index: u64, event: Event) -> Entry {
         slot: event.slot(),
         topics: Vec::new(),
         data: Bytes::new(),
+        time: None,
     };
     Entry { row, event }
 }

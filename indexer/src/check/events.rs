@@ -18,14 +18,15 @@ impl Check<'_> {
     /// Looks at the events above one height up to another, and lets them act on the state.
     pub(super) async fn look_at(&mut self, audit: &mut Audit, above: u64, to: u64) -> Result<(), IndexerError> {
         let ours = audit.events(above, to).await?;
-        let theirs: Vec<EventRow> =
-            self.source.logs_in(above + 1, to).await?.into_iter().map(|entry| entry.row).collect();
+        let mut theirs = self.source.logs_in(above + 1, to).await?;
+        self.source.date(&mut theirs, &[]).await?;
+        let theirs: Vec<EventRow> = theirs.into_iter().map(|entry| entry.row).collect();
         self.events += ours.len() as u64;
         self.compare_events(&ours, &theirs);
         let beats = self.apply(ours);
         let stored = audit.heartbeats(above, to).await?;
-        self.compare_heartbeats(&beats, &stored);
-        Ok(())
+        self.history.compare_heartbeats(&mut self.found, &beats, &stored);
+        self.history.compare_days(&mut self.found, audit).await
     }
 
     fn compare_events(&mut self, ours: &[EventRow], theirs: &[EventRow]) {
@@ -62,23 +63,11 @@ impl Check<'_> {
                 self.found.note(instance, format!("{name} does not fit to those before it: {misfit}"));
                 continue;
             }
-            beats.extend(heartbeats(&Entry { row, event }));
+            let entry = Entry { row, event };
+            self.history.act(&mut self.found, &entry);
+            beats.extend(heartbeats(&entry));
         }
         beats
-    }
-
-    fn compare_heartbeats(&mut self, expected: &[HeartbeatRow], stored: &[HeartbeatRow]) {
-        let place = |beat: &HeartbeatRow| (beat.block_number, beat.log_index, beat.instance);
-        for pair in merge(stored, expected, place) {
-            let (beat, what) = match pair {
-                (Some(stored), None) => (stored, "follows from no event"),
-                (None, Some(expected)) => (expected, "is missing"),
-                (Some(stored), Some(expected)) if stored != expected => (stored, "has another time"),
-                _ => continue,
-            };
-            let at = format!("block {}, log {}", beat.block_number, beat.log_index);
-            self.found.note(Some(beat.instance), format!("the heartbeat of {} at {at} {what}", beat.instance));
-        }
     }
 }
 
@@ -86,7 +75,7 @@ fn place(row: &EventRow) -> (u64, u64) {
     (row.block.number, row.log_index)
 }
 
-fn name(row: &EventRow) -> String {
+pub(super) fn name(row: &EventRow) -> String {
     let kind = crate::error::plain(&row.kind);
     let of = row.instance.map_or(String::new(), |id| format!(" of the instance {id}"));
     format!("the event {kind}{of} at block {}, log {}", row.block.number, row.log_index)
@@ -103,6 +92,7 @@ fn differs(ours: &EventRow, theirs: &EventRow) -> Option<&'static str> {
         ("its slot", ours.slot == theirs.slot),
         ("a topic", ours.topics == theirs.topics),
         ("its data", ours.data == theirs.data),
+        ("its time", ours.time == theirs.time),
     ];
     fields.into_iter().find_map(|(field, same)| (!same).then_some(field))
 }

@@ -71,7 +71,7 @@ impl Check<'_> {
 }
 
 /// Notes what of two lists of rows, each ordered by a key, is not the same.
-fn compare<T: PartialEq, K: Ord>(
+pub(super) fn compare<T: PartialEq, K: Ord>(
     found: &mut Found,
     stored: &[T],
     expected: &[T],

@@ -1,7 +1,7 @@
 //! Columns to values and back.
 
 use alloy_primitives::{Address, B256, Bytes};
-use domain::Permissions;
+use domain::{Permissions, Status};
 use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 
 use crate::StoreError;
@@ -26,6 +26,13 @@ impl<'r> Columns<'r> {
     pub(crate) fn number<T: TryFrom<i64>>(&self, name: &'static str) -> Result<T, StoreError> {
         let n: i64 = self.get(name)?;
         T::try_from(n).map_err(|_| self.corrupt(format!("{name} is {n}")))
+    }
+
+    pub(super) fn optional_number(&self, name: &'static str) -> Result<Option<u64>, StoreError> {
+        match self.get::<Option<i64>>(name)? {
+            Some(_) => self.number(name).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// As [`number`](Self::number), of a column of 32 bits.
@@ -67,6 +74,12 @@ impl<'r> Columns<'r> {
         let bits: i16 = self.get(name)?;
         let known = u8::try_from(bits).ok().and_then(Permissions::from_u8);
         known.ok_or_else(|| self.corrupt(format!("{name} is {bits}")))
+    }
+
+    pub(super) fn status(&self, name: &'static str) -> Result<Status, StoreError> {
+        let status: i16 = self.get(name)?;
+        let known = u8::try_from(status).ok().and_then(Status::from_u8);
+        known.ok_or_else(|| self.corrupt(format!("{name} is {status}")))
     }
 
     pub(super) fn bytes(&self, name: &'static str) -> Result<Bytes, StoreError> {

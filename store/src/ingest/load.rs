@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::{B256, Bytes};
-use domain::{BlockRef, InstanceId, Lease, NamespaceId, ServiceKey, Status};
+use domain::{BlockRef, InstanceId, Lease, NamespaceId, ServiceKey};
 use sqlx::{PgPool, postgres::PgRow};
 
 use super::{
@@ -122,7 +122,7 @@ impl Writer {
         let number = big("block number", number)?;
         let instances: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT instance_id FROM event WHERE block_number > $1 AND instance_id IS NOT NULL AND slot IS NULL
-             UNION SELECT instance_id FROM heartbeat WHERE block_number > $1",
+             UNION SELECT instance_id FROM heartbeat_all WHERE block_number > $1",
         )
         .bind(number)
         .fetch_all(&self.pool)
@@ -164,7 +164,7 @@ impl Writer {
         let heartbeats = sqlx::query(
             "SELECT heartbeat.* FROM unnest($1::bytea[]) AS touched (id)
              CROSS JOIN LATERAL (
-                 SELECT * FROM heartbeat WHERE instance_id = touched.id AND block_number <= $2
+                 SELECT * FROM heartbeat_all WHERE instance_id = touched.id AND block_number <= $2
                  ORDER BY block_number DESC, log_index DESC LIMIT 1
              ) AS heartbeat",
         )
@@ -262,15 +262,11 @@ pub(crate) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
 }
 
 fn lease(c: &Columns<'_>) -> Result<Lease, StoreError> {
-    let status: i16 = c.get("status")?;
     Ok(Lease {
         owner: c.address("owner")?,
         last_heartbeat: c.number("last_heartbeat")?,
         ttl: c.small("ttl")?,
-        status: u8::try_from(status)
-            .ok()
-            .and_then(Status::from_u8)
-            .ok_or_else(|| c.corrupt(format!("status is {status}")))?,
+        status: c.status("status")?,
         epoch: c.small("epoch")?,
     })
 }
@@ -342,5 +338,6 @@ pub(crate) fn event_row(row: &PgRow) -> Result<EventRow, StoreError> {
         slot: c.optional_word("slot")?,
         topics: topics.chunks_exact(32).map(B256::from_slice).collect(),
         data: c.bytes("data")?,
+        time: c.optional_number("time")?,
     })
 }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::columns::big;
 use crate::{
     StoreError,
-    rows::{BlockRow, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, ServiceRow},
+    rows::{BlockRow, EventRow, InstanceRow, NamespaceRow, ServiceRow},
 };
 
 /// Rows per statement: bounds the memory that a statement takes on both sides.
@@ -38,9 +38,9 @@ pub(super) async fn events(db: &mut PgConnection, rows: &[EventRow]) -> Result<(
     for rows in rows.chunks(CHUNK) {
         sqlx::query(
             "INSERT INTO event (block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id,
-                                topics, data, contract, slot)
+                                topics, data, contract, slot, time)
              SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[],
-                                  $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[])",
+                                  $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bigint[])",
         )
         .bind(column(rows, |row| big("block number", row.block.number))?)
         .bind(column(rows, |row| big("log index", row.log_index))?)
@@ -53,22 +53,7 @@ pub(super) async fn events(db: &mut PgConnection, rows: &[EventRow]) -> Result<(
         .bind(slices(rows, |row| row.data.as_ref()))
         .bind(slices(rows, |row| row.contract.as_slice()))
         .bind(slices(rows, |row| row.slot.as_ref().map(B256::as_slice)))
-        .execute(&mut *db)
-        .await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn heartbeats(db: &mut PgConnection, rows: &[HeartbeatRow]) -> Result<(), StoreError> {
-    for rows in rows.chunks(CHUNK) {
-        sqlx::query(
-            "INSERT INTO heartbeat (instance_id, block_number, log_index, time)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
-        )
-        .bind(slices(rows, |row| row.instance.0.as_slice()))
-        .bind(column(rows, |row| big("block number", row.block_number))?)
-        .bind(column(rows, |row| big("log index", row.log_index))?)
-        .bind(column(rows, |row| big("time", row.time))?)
+        .bind(column(rows, |row| row.time.map(|time| big("time", time)).transpose())?)
         .execute(&mut *db)
         .await?;
     }

@@ -85,6 +85,7 @@ async fn grants_come_back_bounded_and_newest_first_and_a_reorg_takes_them_back()
         namespaces: Vec::new(),
         services: Vec::new(),
         instances: Vec::new(),
+        heartbeats: Vec::new(),
         grants: vec![endorsement(10, 249, 149, false), first.grants[4].clone()],
     };
     assert_eq!(reorg.touched, Touched::default(), "what is said of an instance does not touch it");

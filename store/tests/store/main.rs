@@ -97,6 +97,7 @@ fn event(number: u64, log_index: u64, n: u8) -> EventRow {
         slot: None,
         topics: vec![B256::repeat_byte(1), B256::repeat_byte(2)],
         data: Bytes::from_static(b"\0\xff"),
+        time: None,
     }
 }
 
@@ -105,6 +106,7 @@ fn batch(number: u64, n: u8) -> Batch {
         blocks: vec![block(number)],
         events: vec![event(number, 0, n), event(number, 1, n)],
         heartbeats: vec![HeartbeatRow { instance: instance(n).id, block_number: number, log_index: 1, time: 1_010 }],
+        heartbeats_from: 0,
         namespaces: vec![NamespaceRow {
             id: NamespaceId(B256::repeat_byte(0xaa)),
             label: Some("acme".into()),
@@ -206,6 +208,7 @@ async fn a_reorg_moves_events_aside_and_twice_is_no_trouble() {
             namespaces: Vec::new(),
             services: Vec::new(),
             instances: Vec::new(),
+            heartbeats: Vec::new(),
             grants: Vec::new(),
         };
         writer.reorg(block(10).block, heads(20), &reorg).await.expect("taken back");

@@ -1,0 +1,167 @@
+//! Heartbeats: into the partition of their day, and out again a day at a time.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::B256;
+use domain::BlockRef;
+use sqlx::PgConnection;
+
+use super::{
+    Writer,
+    columns::big,
+    load::event_row,
+    write::{CHUNK, column, slices},
+};
+use crate::{
+    StoreError,
+    rows::{DAY, EventRow, HeartbeatRow},
+};
+
+/// The most days of one batch that get partitions of their own: the newest. A batch has more only where time leaps.
+const DAYS: usize = 64;
+
+/// How many events a look for heartbeats reads at a time.
+const PAGE: i64 = 10_000;
+
+/// SQLSTATE of "lock not available".
+const LOCKED: &str = "55P03";
+
+/// Inserts heartbeats, those of days before `from` among the old ones. Makes the partitions that they need.
+pub(super) async fn insert(db: &mut PgConnection, rows: &[HeartbeatRow], from: u64) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let days: BTreeSet<u64> = rows.iter().map(|row| row.time / DAY).filter(|day| *day >= from).collect();
+    let days: Vec<i64> = days.into_iter().rev().take(DAYS).map(|day| big("day", day)).collect::<Result<_, _>>()?;
+    let first = days.last().map_or(i64::MAX, |day| *day);
+    if !days.is_empty() {
+        sqlx::query("SELECT heartbeat_days($1)").bind(&days).execute(&mut *db).await?;
+    }
+    let (kept, old): (Vec<HeartbeatRow>, Vec<HeartbeatRow>) =
+        rows.iter().partition(|row| i64::try_from(row.time / DAY).is_ok_and(|day| day >= first));
+    for (statement, rows) in [
+        (
+            "INSERT INTO heartbeat (instance_id, block_number, log_index, time)
+             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
+            kept,
+        ),
+        (
+            "INSERT INTO heartbeat_old (instance_id, block_number, log_index, time)
+             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
+            old,
+        ),
+    ] {
+        for rows in rows.chunks(CHUNK) {
+            run(db, statement, rows).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes out what blocks above a height said. `newest` are heartbeats of before: those that are gone come back.
+pub(super) async fn rewind(db: &mut PgConnection, above: i64, newest: &[HeartbeatRow]) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM heartbeat WHERE block_number > $1").bind(above).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM heartbeat_old WHERE block_number > $1").bind(above).execute(&mut *db).await?;
+    for rows in newest.chunks(CHUNK) {
+        let statement = "INSERT INTO heartbeat_old (instance_id, block_number, log_index, time)
+             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])
+                           AS t (instance_id, block_number, log_index, time)
+             WHERE NOT EXISTS (SELECT FROM heartbeat_all AS known
+                               WHERE known.instance_id = t.instance_id AND known.block_number = t.block_number
+                                 AND known.log_index = t.log_index)";
+        run(db, statement, rows).await?;
+    }
+    sqlx::query("UPDATE upkeep SET thinned_to = least(thinned_to, $1)").bind(above).execute(db).await?;
+    Ok(())
+}
+
+async fn run(db: &mut PgConnection, statement: &'static str, rows: &[HeartbeatRow]) -> Result<(), StoreError> {
+    sqlx::query(statement)
+        .bind(slices(rows, |row| row.instance.0.as_slice()))
+        .bind(column(rows, |row| big("block number", row.block_number))?)
+        .bind(column(rows, |row| big("log index", row.log_index))?)
+        .bind(column(rows, |row| big("time", row.time))?)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+impl Writer {
+    /// Drops the partitions of the days before `from`. What stays of them is the newest heartbeat of each instance up
+    /// to the block `settled`, below which no reorg is expected, and all that came after it. False if somebody reads the
+    /// heartbeats just now: try again later.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn drop_heartbeats(&self, head: BlockRef, from: u64, settled: u64) -> Result<bool, StoreError> {
+        let (from, settled) = (big("day", from)?, big("block number", settled)?);
+        let mut tx = self.pool.begin().await?;
+        self.hold(&mut tx, head).await?;
+        sqlx::query("SET LOCAL lock_timeout = '1500ms'").execute(&mut *tx).await?;
+        match sqlx::query("LOCK TABLE heartbeat").execute(&mut *tx).await {
+            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(LOCKED) => return Ok(false),
+            other => other?,
+        };
+        sqlx::query("SELECT heartbeat_drop($1, $2)").bind(from).bind(settled).execute(&mut *tx).await?;
+        sqlx::query(
+            "UPDATE upkeep SET heartbeats_from = greatest(heartbeats_from, $1), thinned_to = greatest(thinned_to, $2)",
+        )
+        .bind(from)
+        .bind(settled)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The next few thousand events with heartbeats before a place, newest first; none at the end.
+    pub async fn heartbeat_events(&self, block: u64, log_index: u64) -> Result<Vec<EventRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM event
+             WHERE (block_number, log_index) < ($1, $2)
+               AND kind IN ('Heartbeat', 'HeartbeatBatch', 'SignedHeartbeatBatch')
+             ORDER BY block_number DESC, log_index DESC LIMIT $3",
+        )
+        .bind(big("block number", block)?)
+        .bind(big("log index", log_index)?)
+        .bind(PAGE)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(event_row).collect()
+    }
+
+    /// Some of the blocks with events that need the time of their block and do not have it.
+    pub async fn undated(&self) -> Result<Vec<BlockRef>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT DISTINCT block_number, block_hash FROM event
+             WHERE time IS NULL AND kind IN ('Updated', 'Deregistered', 'StatusSet', 'Reaped', 'SignedHeartbeatBatch')
+             ORDER BY block_number LIMIT 1000",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let corrupt = |what: &str| StoreError::Corrupt { table: "event", what: what.to_owned() };
+        rows.into_iter()
+            .map(|(number, hash)| {
+                let number = u64::try_from(number).map_err(|_| corrupt("block_number is negative"))?;
+                let hash = B256::try_from(hash.as_slice()).map_err(|_| corrupt("block_hash has not 32 bytes"))?;
+                Ok(BlockRef { number, hash })
+            })
+            .collect()
+    }
+
+    /// Notes the times of blocks with events that need them.
+    pub async fn date(&self, times: &[(BlockRef, u64)]) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE event SET time = t.time
+             FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS t (block_number, block_hash, time)
+             WHERE event.block_number = t.block_number AND event.block_hash = t.block_hash AND event.time IS NULL
+               AND kind IN ('Updated', 'Deregistered', 'StatusSet', 'Reaped', 'SignedHeartbeatBatch')",
+        )
+        .bind(column(times, |(block, _)| big("block number", block.number))?)
+        .bind(slices(times, |(block, _)| block.hash.as_slice()))
+        .bind(column(times, |(_, time)| big("block time", *time))?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
