@@ -19,7 +19,7 @@ use store::query::Snapshot;
 use crate::world::{OWNER, Running, World, record, register};
 
 const OTHER: Address = alloy::primitives::address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
-const FAR: u64 = 4_000_000_000;
+pub const FAR: u64 = 4_000_000_000;
 const EIGHT_DAYS: u64 = 8 * 86_400;
 
 /// Six instances of two services: instance `n` of each act.
@@ -27,9 +27,20 @@ fn instance(n: u8) -> Record {
     record(n, 1)
 }
 
-fn key(record: &Record) -> InstanceKey {
+pub fn key(record: &Record) -> InstanceKey {
     let label = keccak256(record.label.as_bytes());
     InstanceKey { service: record.service().0, registrant: record.registrant, labelHash: label }
+}
+
+/// What the owner of the namespace says of an instance.
+pub fn status_set(record: &Record, status: Status) -> calls::setStatusCall {
+    let path = InstancePath {
+        namespaceId: record.namespace.0,
+        nameHash: keccak256(record.name.as_bytes()),
+        registrant: record.registrant,
+        labelHash: keccak256(record.label.as_bytes()),
+    };
+    calls::setStatusCall { path, status: status as u8, reason: Bytes::from_static(b"\xff\0") }
 }
 
 struct Story<'a>(&'a World);
@@ -48,15 +59,7 @@ impl Story<'_> {
     }
 
     async fn set_status(&self, n: u8, status: Status) -> Result<()> {
-        let record = instance(n);
-        let path = InstancePath {
-            namespaceId: record.namespace.0,
-            nameHash: keccak256(record.name.as_bytes()),
-            registrant: record.registrant,
-            labelHash: keccak256(record.label.as_bytes()),
-        };
-        let reason = Bytes::from(vec![0xff, 0, n]);
-        self.by(OWNER, &calls::setStatusCall { path, status: status as u8, reason }).await
+        self.by(OWNER, &status_set(&instance(n), status)).await
     }
 
     async fn namespaces(&self) -> Result<NamespaceId> {
@@ -139,30 +142,8 @@ impl Story<'_> {
     }
 
     async fn signed(&self, signer: Address, n: u8) -> Result<SignedHeartbeat> {
-        let (chain, id) = (&self.0.chain, instance(n).id().0);
-        let epoch: u32 = chain.contract().leaseOf(id).call().await?.epoch.to();
-        let block = chain.raw("eth_getBlockByNumber", json!(["latest", false])).await?;
-        let time: u64 = serde_json::from_value::<alloy::primitives::U64>(block["timestamp"].clone())?.to();
-        let chain_id = chain.raw("eth_chainId", json!([])).await?;
-        let field = |name: &str, kind: &str| json!({ "name": name, "type": kind });
-        let domain =
-            [("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address")];
-        let beat = [("id", "bytes32"), ("epoch", "uint24"), ("time", "uint40"), ("deadline", "uint40")];
-        let typed_data = json!({
-            "types": {
-                "EIP712Domain": domain.map(|(name, kind)| field(name, kind)),
-                "Heartbeat": beat.map(|(name, kind)| field(name, kind)),
-            },
-            "primaryType": "Heartbeat",
-            "domain": {
-                "name": "Rollcall ServiceRegistry", "version": "1", "chainId": chain_id,
-                "verifyingContract": chain.registry,
-            },
-            "message": { "id": id, "epoch": epoch, "time": time, "deadline": FAR },
-        });
-        let signature = chain.raw("eth_signTypedData_v4", json!([signer, typed_data])).await?;
-        let (time, deadline) = (Uint::from(time), Uint::from(FAR));
-        Ok(SignedHeartbeat { id, time, deadline, signature: serde_json::from_value(signature)? })
+        let time = self.0.chain.time().await?;
+        self.0.chain.signed_heartbeat(signer, instance(n).id(), time).await
     }
 }
 

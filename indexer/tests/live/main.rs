@@ -1,5 +1,6 @@
 //! The indexer on a real Anvil and a real Postgres. After every story the index must say what the contract says.
 
+mod days;
 mod faults;
 mod governance;
 mod stories;

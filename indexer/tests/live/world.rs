@@ -8,16 +8,20 @@ use std::{
     time::Duration,
 };
 
+use crate::governance::FAR;
 use alloy::{
     network::TransactionBuilder,
-    primitives::{Address, B256, Bytes, Uint},
+    primitives::{Address, B256, Bytes, U64, Uint},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::TransactionRequest,
     sol_types::SolCall,
 };
 use anyhow::{Context, Result, ensure};
-use bindings::{IRegistryTypes, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance, canonical};
-use domain::{BlockRef, Namespace, Record, SystemClock};
+use bindings::{
+    IRegistryTypes, IRegistryTypes::SignedHeartbeat, ServiceRegistry, ServiceRegistry::ServiceRegistryInstance,
+    canonical,
+};
+use domain::{BlockRef, InstanceId, Namespace, Record, SystemClock};
 use indexer::{Config, IndexerError, Phase, Progress};
 use serde_json::{Value, json};
 use store::{
@@ -295,6 +299,37 @@ impl Chain {
         self.mine(1).await?;
         let receipt = self.raw("eth_getTransactionReceipt", json!([hash])).await?;
         Ok(receipt["status"] == "0x1")
+    }
+
+    /// Timestamp of the newest block.
+    pub async fn time(&self) -> Result<u64> {
+        let block = self.raw("eth_getBlockByNumber", json!(["latest", false])).await?;
+        Ok(serde_json::from_value::<U64>(block["timestamp"].clone())?.to())
+    }
+
+    /// A heartbeat of a time, which anyone may send.
+    pub async fn signed_heartbeat(&self, signer: Address, id: InstanceId, time: u64) -> Result<SignedHeartbeat> {
+        let epoch: u32 = self.contract().leaseOf(id.0).call().await?.epoch.to();
+        let chain_id = self.raw("eth_chainId", json!([])).await?;
+        let field = |name: &str, kind: &str| json!({ "name": name, "type": kind });
+        let domain =
+            [("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address")];
+        let beat = [("id", "bytes32"), ("epoch", "uint24"), ("time", "uint40"), ("deadline", "uint40")];
+        let typed_data = json!({
+            "types": {
+                "EIP712Domain": domain.map(|(name, kind)| field(name, kind)),
+                "Heartbeat": beat.map(|(name, kind)| field(name, kind)),
+            },
+            "primaryType": "Heartbeat",
+            "domain": {
+                "name": "Rollcall ServiceRegistry", "version": "1", "chainId": chain_id,
+                "verifyingContract": self.registry,
+            },
+            "message": { "id": id.0, "epoch": epoch, "time": time, "deadline": FAR },
+        });
+        let signature = self.raw("eth_signTypedData_v4", json!([signer, typed_data])).await?;
+        let (time, deadline) = (Uint::from(time), Uint::from(FAR));
+        Ok(SignedHeartbeat { id: id.0, time, deadline, signature: serde_json::from_value(signature)? })
     }
 
     pub async fn raw(&self, method: &'static str, params: Value) -> Result<Value> {
