@@ -2,6 +2,7 @@
 //!
 //! - the words of both contracts, rebuilt from the events in the index, must have the storage root that the chain has at
 //!   a finalized block, or, on a chain that has none yet, at the head of the index;
+//!   (`roots`);
 //! - the events must be the node's logs, column by column (`events`);
 //! - the state in the tables must be the one that follows from the events (`tables`), and so must heartbeats, but for
 //!   those that are old, and uptimes (`history`).
@@ -14,17 +15,11 @@ use std::collections::VecDeque;
 use domain::{B256, BlockRef, InstanceId};
 use store::{audit::Audit, rows::Checkpoint, schema};
 
-use crate::{
-    Config, IndexerError,
-    apply::State,
-    guard,
-    log::Contracts,
-    source::Source,
-    storage::{Storage, Subject, root},
-};
+use crate::{Config, IndexerError, apply::State, guard, log::Contracts, source::Source, storage::Subject};
 
 mod events;
 mod history;
+mod roots;
 mod tables;
 
 use history::History;
@@ -62,6 +57,9 @@ pub struct Roots {
     pub index: B256,
     /// The chain's.
     pub chain: B256,
+    /// How many words of zero the node was seen to keep: they are in both roots. Some nodes for development do that, where
+    /// a chain would have nothing.
+    pub zero_words: u64,
 }
 
 /// Something in the index that is not as the chain says.
@@ -211,50 +209,6 @@ impl Check<'_> {
                  the index; try again"
             ))),
         }
-    }
-
-    /// Both roots of each contract. If they differ, words are compared one by one, to name the first that does.
-    async fn roots(&mut self, at: BlockRef) -> Result<(Roots, Option<Roots>), IndexerError> {
-        let storage = Storage::of(&self.state);
-        let registry = Roots {
-            index: root(&storage.registry),
-            chain: self.source.storage_root(self.source.contract(), at).await?,
-        };
-        if registry.index != registry.chain {
-            self.name_words(self.source.contract(), &storage.registry, at).await?;
-        }
-        let Some(address) = self.source.endorsements() else { return Ok((registry, None)) };
-        if storage.endorsements.is_empty() && self.source.code(address, at.number).await?.is_empty() {
-            return Ok((registry, None));
-        }
-        let endorsements =
-            Roots { index: root(&storage.endorsements), chain: self.source.storage_root(address, at).await? };
-        if endorsements.index != endorsements.chain {
-            self.name_words(address, &storage.endorsements, at).await?;
-        }
-        Ok((registry, Some(endorsements)))
-    }
-
-    async fn name_words(
-        &mut self,
-        contract: domain::Address,
-        words: &std::collections::BTreeMap<B256, crate::storage::Word>,
-        at: BlockRef,
-    ) -> Result<(), IndexerError> {
-        self.found.note(None, format!("the storage root of {contract} at block {at} is not the chain's"));
-        // By subject, so that the first instance is the same in every run.
-        let mut words: Vec<_> = words.iter().collect();
-        words.sort_by_key(|(slot, word)| (word.subject, **slot));
-        for (slot, word) in words {
-            let theirs = self.source.word(contract, *slot, at).await?;
-            if theirs != word.word {
-                let what = format!("{}: the index says {}, the chain {theirs}", word.subject, word.word);
-                self.found.note(word.subject.instance(), what);
-                return Ok(());
-            }
-        }
-        self.found.note(None, format!("the chain has words of {contract} that the index has not: events are missing"));
-        Ok(())
     }
 }
 

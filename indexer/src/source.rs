@@ -8,18 +8,14 @@ use std::{
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
-    network::TransactionBuilder,
-    primitives::{Bytes, U64, keccak256},
+    primitives::U64,
     rpc::{
         client::RpcClient,
         json_rpc::{RpcRecv, RpcSend},
-        types::{self as rpc, EIP1186AccountProofResponse, Filter, Log, TransactionRequest},
+        types::{self as rpc, Filter, Log},
     },
-    sol_types::SolCall,
     transports::{TransportError, TransportErrorKind},
 };
-use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof};
-use bindings::Endorsements;
 use domain::{Address, B256, BlockRef, Heads};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -34,6 +30,8 @@ use crate::{
     log::{Contracts, When, bad, decode, when},
     verify::{Verify, hashes, header, logs, may_hold},
 };
+
+mod state;
 
 /// How long a node may take for an answer if there is no other, and if there is.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,13 +64,6 @@ struct Block {
     hash: B256,
     parent_hash: B256,
     timestamp: U64,
-}
-
-/// What else we read of one block.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StateBlock {
-    state_root: B256,
 }
 
 impl Source {
@@ -131,54 +122,6 @@ impl Source {
     pub(crate) async fn chain_id(&self) -> Result<u64, IndexerError> {
         let id: U64 = self.ask("eth_chainId", ()).await?;
         Ok(id.to())
-    }
-
-    /// Keccak of the registry's code as of a height; none if there is no code.
-    pub(crate) async fn code_hash(&self, at: u64) -> Result<Option<B256>, IndexerError> {
-        let code = self.code(self.contracts.registry, at).await?;
-        Ok((!code.is_empty()).then(|| keccak256(&code)))
-    }
-
-    /// The code at an address as of a height.
-    pub(crate) async fn code(&self, address: Address, at: u64) -> Result<Bytes, IndexerError> {
-        self.ask("eth_getCode", (address, BlockNumberOrTag::Number(at))).await
-    }
-
-    /// A word of a contract's storage after a block.
-    pub(crate) async fn word(&self, contract: Address, slot: B256, at: BlockRef) -> Result<B256, IndexerError> {
-        self.ask("eth_getStorageAt", (contract, slot, BlockId::hash(at.hash))).await
-    }
-
-    /// The root of a contract's storage after a block, proved against the block's state root.
-    ///
-    /// # Errors
-    /// [`IndexerError::Incoherent`] if the proof proves something else.
-    pub(crate) async fn storage_root(&self, contract: Address, at: BlockRef) -> Result<B256, IndexerError> {
-        let params = (contract, [B256::ZERO; 0], BlockId::hash(at.hash));
-        let proof: EIP1186AccountProofResponse = self.ask("eth_getProof", params).await?;
-        let block: Option<StateBlock> = self.ask("eth_getBlockByHash", (at.hash, false)).await?;
-        let state_root = block.ok_or_else(|| self.incoherent(format!("it has no block {at}")))?.state_root;
-        let account = TrieAccount {
-            nonce: proof.nonce,
-            balance: proof.balance,
-            storage_root: proof.storage_hash,
-            code_hash: proof.code_hash,
-        };
-        let (key, value) = (Nibbles::unpack(keccak256(contract)), alloy_rlp::encode(account));
-        verify_proof(state_root, key, Some(value), &proof.account_proof)
-            .map_err(|e| self.incoherent(format!("its proof of {contract} at block {at} is wrong: {e}")))?;
-        Ok(proof.storage_hash)
-    }
-
-    /// Whose instances the contract at an address says that it endorses; none if it does not say.
-    pub(crate) async fn registry_of(&self, address: Address, at: u64) -> Result<Option<Address>, IndexerError> {
-        let call = Endorsements::registryCall {};
-        let tx = TransactionRequest::default().with_to(address).with_input(call.abi_encode());
-        match self.ask::<_, Bytes>("eth_call", (tx, BlockNumberOrTag::Number(at))).await {
-            Ok(answer) => Ok(Endorsements::registryCall::abi_decode_returns_validate(&answer).ok()),
-            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => Ok(None),
-            Err(e) => Err(e),
-        }
     }
 
     /// The chain's newest block.

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use alloy_trie::root::storage_root_unhashed;
+use alloy::primitives::keccak256;
+use alloy_trie::Nibbles;
 use domain::{
     B256, InstanceId, ServiceKey,
     layout::{self, words},
@@ -13,6 +14,8 @@ use domain::{
 use store::rows::{Grant, InstanceRow, NamespaceRow, ServiceRow};
 
 use crate::apply::State;
+
+pub mod trie;
 
 /// The words of both contracts that are not zero, by their slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,9 +109,11 @@ impl Storage {
     }
 }
 
-/// The root of the storage trie of a contract that holds these words.
-pub fn root(words: &BTreeMap<B256, Word>) -> B256 {
-    storage_root_unhashed(words.iter().map(|(slot, word)| (*slot, word.word.into())))
+/// The root of the storage trie of a contract that holds these words, and words of zero at these keys.
+pub fn root(words: &BTreeMap<B256, Word>, zeros: &[B256]) -> B256 {
+    let words = words.iter().map(|(slot, word)| (keccak256(slot), word.word));
+    let keyed: BTreeMap<B256, B256> = zeros.iter().map(|key| (*key, B256::ZERO)).chain(words).collect();
+    trie::root(keyed.into_iter().map(|(key, word)| (Nibbles::unpack(key), word)))
 }
 
 impl std::fmt::Display for Subject {

@@ -12,7 +12,7 @@ use bindings::{
     ServiceRegistry as calls, canonical,
 };
 use domain::{NamespaceId, Permissions, Record, Status, Topic, layout};
-use indexer::{Config, IndexerError};
+use indexer::{Config, IndexerError, check::check};
 use serde_json::json;
 use store::query::Snapshot;
 
@@ -266,9 +266,13 @@ async fn every_event_is_indexed_and_every_reorg_takes_it_back() -> Result<()> {
     for status in [Status::Active, Status::Suspended, Status::Revoked] {
         ensure!(all.instances.iter().any(|row| row.lease.status == status), "{status:?}");
     }
+    let report = check(&world.config, |_| {}).await?;
+    ensure!(report.agrees(), "{report:?}");
     for depth in [2, 6, 14, 30, 45] {
         world.chain.reorg(depth).await?;
         agrees(&world, claimed).await?;
+        let report = check(&world.config, |_| {}).await?;
+        ensure!(report.agrees(), "{report:?}");
     }
     indexer.stop().await
 }

@@ -58,6 +58,8 @@ struct At {
 struct BothRoots {
     index: String,
     chain: String,
+    /// How many words of zero the node keeps; in both roots.
+    zero_words: u64,
 }
 
 /// Runs it.
@@ -82,7 +84,11 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
 impl From<&Report> for Answer {
     fn from(report: &Report) -> Self {
         let block = |block: domain::BlockRef| Block { number: block.number, hash: block.hash.to_string() };
-        let roots = |roots: &Roots| BothRoots { index: roots.index.to_string(), chain: roots.chain.to_string() };
+        let roots = |roots: &Roots| BothRoots {
+            index: roots.index.to_string(),
+            chain: roots.chain.to_string(),
+            zero_words: roots.zero_words,
+        };
         Self {
             agrees: report.agrees(),
             head: block(report.head),
@@ -103,9 +109,15 @@ fn words(answer: &Answer) -> String {
     let mut rows = vec![vec![format!("block {}", answer.at.block.number), finality.to_owned()]];
     let contracts = [("registry", Some(&answer.registry)), ("endorsements", answer.endorsements.as_ref())];
     for (name, roots) in contracts {
-        let Some(BothRoots { index, chain }) = roots else { continue };
+        let Some(BothRoots { index, chain, zero_words }) = roots else { continue };
         rows.push(vec![format!("{name}: root of the index"), index.clone()]);
         rows.push(vec![format!("{name}: root of the chain"), chain.clone()]);
+        if *zero_words > 0 {
+            rows.push(vec![
+                format!("{name}: words of zero"),
+                format!("{zero_words}, kept by this node and in both roots; no real chain has any"),
+            ]);
+        }
     }
     let mut text = out::table(&rows);
     let looked = format!("{} events up to block {}, {} instances", answer.events, answer.head.number, answer.instances);
