@@ -1,6 +1,7 @@
 //! Benchmarks: `cargo run -p bench -- --help`. The last line of each is one JSON object,
 //! `{"bench": name, "figures": {…}}`; docs/benchmarks.md keeps the figures with the commands that gave them.
 
+mod chains;
 mod cold_start;
 mod gas;
 
@@ -17,6 +18,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Make a chain with many events, and keep it until interrupted: for measurements by hand and by other programs
+    Chain(chains::Args),
     /// How long `rollcall up` takes to its table, the first time and the next, and to the first live answer
     ColdStart(cold_start::Args),
     /// What each call of the contract costs, from receipts, beside the contract that articles print
@@ -26,6 +29,7 @@ enum Bench {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Args::parse().bench {
+        Bench::Chain(args) => chains::run(args).await,
         Bench::ColdStart(args) => cold_start::run(args).await,
         Bench::Gas => gas::run().await,
     };
