@@ -1,96 +1,190 @@
 //! Ranges of blocks that nobody doubts: up to the finalized one, or up to the window below the head.
+//!
+//! A task of its own fetches them ahead and in order, as many blocks at a time as give answers of a few MB, while what came
+//! before is written: so neither the node nor Postgres waits for the other, and memory stays bounded.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::{Clock, Heads};
+use futures::{StreamExt, stream};
+use store::rows::BlockRow;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, source::Source};
 
 /// A run of fewer blocks is not worth a range: they are followed one by one.
 const WORTH: u64 = 16;
 
+/// How many blocks a node is asked for that was not asked before.
+const FIRST: u64 = 128;
+
+/// The answers that a range is made larger and smaller for, in bytes.
+const SMALL: u64 = 2 << 20;
+const LARGE: u64 = 6 << 20;
+
+/// How many ranges are fetched at once.
+const AHEAD: usize = 2;
+
 /// How long between two lines of the log.
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
-/// How many blocks to ask for at once.
-pub(crate) struct Backfill {
-    range: u64,
-    max_range: u64,
-    said: Option<Duration>,
+/// How many blocks a node is asked for at once. Learned from its answers, and remembered of each node.
+#[derive(Debug, Clone)]
+pub(crate) struct Range {
+    blocks: Arc<AtomicU64>,
+    most: u64,
 }
 
-/// What came of a step.
-pub(crate) enum Stepped {
-    /// A range was applied.
-    Applied,
-    /// Nothing was applied; the next step asks for less, or the chain moved under this one.
-    Again,
-    /// The chain does not go on from our head.
-    Reorg,
+/// A range of blocks with all logs of ours, of one chain.
+pub(crate) struct Part {
+    /// Its first and its last block.
+    pub(crate) first: BlockRow,
+    pub(crate) last: BlockRow,
+    /// The logs, in order.
+    pub(crate) entries: Vec<Entry>,
 }
 
-impl Backfill {
-    pub(crate) fn new(max_range: u64) -> Self {
-        let max_range = max_range.max(1);
-        Self { range: max_range, max_range, said: None }
+/// Ranges on their way.
+pub(crate) struct Fetching {
+    parts: mpsc::Receiver<Result<Option<Part>, IndexerError>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Range {
+    pub(crate) fn new(most: u64) -> Self {
+        let most = most.max(1);
+        Self { blocks: Arc::new(AtomicU64::new(most.min(FIRST))), most }
     }
 
-    /// The last block to fetch in ranges, if there is so much to fetch.
-    pub(crate) fn target(index: &Index, heads: Heads) -> Option<u64> {
-        let target = heads.finalized.max(heads.latest.saturating_sub(index.window));
-        (target >= index.head.number.saturating_add(WORTH)).then_some(target)
+    fn get(&self) -> u64 {
+        self.blocks.load(Ordering::Relaxed).clamp(1, self.most)
     }
 
-    /// Fetches and applies one range, at most up to `target`. Of its blocks only the last is remembered, and of those
-    /// in between only the logs are looked at.
-    pub(crate) async fn step(
-        &mut self,
-        source: &Source,
-        index: &mut Index,
-        heads: Heads,
-        target: u64,
-        clock: &dyn Clock,
-    ) -> Result<Stepped, IndexerError> {
-        let from = index.head.number + 1;
-        let to = target.min(from.saturating_add(self.range - 1));
-        let (first, last) = futures::try_join!(source.block(from), source.block(to))?;
-        let (Some(first), Some(last)) = (first, last) else {
-            return Err(
-                source.incoherent(format!("its head is {}, but it has not all of {from} to {to}", heads.latest))
-            );
+    /// Takes note of how large the answer for some blocks was.
+    fn took(&self, blocks: u64, bytes: u64) {
+        let next = match bytes {
+            LARGE.. => (blocks.saturating_mul((SMALL + LARGE) / 2) / bytes).max(1),
+            // The last of all may be a short one.
+            ..SMALL if blocks >= self.get() => blocks.saturating_mul(2),
+            _ => return,
         };
-        if !index.is_followed_by(&first) {
-            return Ok(Stepped::Reorg);
+        self.blocks.store(next.min(self.most), Ordering::Relaxed);
+    }
+
+    /// Takes note that the node refused so many. It grows again from there, slowly.
+    fn refused(&self, blocks: u64) {
+        self.blocks.fetch_min(blocks.div_ceil(2).max(1), Ordering::Relaxed);
+    }
+}
+
+/// The last block to fetch in ranges, if there is so much to fetch.
+pub(crate) fn target(index: &Index, heads: Heads) -> Option<u64> {
+    let target = heads.finalized.max(heads.latest.saturating_sub(index.window));
+    (target >= index.head.number.saturating_add(WORTH)).then_some(target)
+}
+
+/// Begins to fetch the blocks from one height to another, both included.
+pub(crate) fn fetch(source: &Arc<Source>, range: &Range, from: u64, to: u64) -> Fetching {
+    let (sender, parts) = mpsc::channel(1);
+    let (source, range) = (source.clone(), range.clone());
+    let task = tokio::spawn(async move {
+        let plan = stream::iter(std::iter::successors(Some((from, range.end(from, to))), |(_, end)| {
+            (*end < to).then(|| (end + 1, range.end(end + 1, to)))
+        }));
+        let mut answers = plan.map(|(from, to)| read(&source, &range, from, to)).buffered(AHEAD);
+        while let Some(parts) = answers.next().await {
+            for part in parts {
+                // Nobody listens any more when something went wrong before.
+                if sender.send(part).await.is_err() {
+                    return;
+                }
+            }
         }
-        let mut entries = match source.logs_in(from, to).await {
-            Ok(entries) => entries,
+    });
+    Fetching { parts, _task: AbortOnDropHandle::new(task) }
+}
+
+impl Range {
+    fn end(&self, from: u64, to: u64) -> u64 {
+        to.min(from.saturating_add(self.get() - 1))
+    }
+}
+
+impl Fetching {
+    /// The next range; none at the end, and where the chain moved while it was read.
+    pub(crate) async fn next(&mut self) -> Result<Option<Part>, IndexerError> {
+        self.parts.recv().await.unwrap_or(Ok(None))
+    }
+}
+
+/// Reads some blocks: at once, or in parts, if the node does not give them at once. It ends with the first error.
+async fn read(source: &Source, range: &Range, from: u64, to: u64) -> Vec<Result<Option<Part>, IndexerError>> {
+    let (mut parts, mut next, mut end) = (Vec::new(), from, to);
+    while next <= to {
+        match read_at_once(source, next, end).await {
+            Ok(Some(part)) => {
+                range.took(end - next + 1, part.bytes());
+                parts.push(Ok(Some(part)));
+                (next, end) = (end + 1, range.end(end + 1, to));
+            }
             Err(IndexerError::Rpc {
                 failure: RpcFailure::Late | RpcFailure::Busy | RpcFailure::Refused,
                 reason,
                 ..
-            }) if to > from => {
-                self.range = (to - from).div_ceil(2);
-                tracing::debug!(from, to, range = self.range, reason, "the node wants a smaller range");
-                return Ok(Stepped::Again);
+            }) if end > next => {
+                range.refused(end - next + 1);
+                tracing::debug!(from = next, to = end, reason, "the node wants a smaller range");
+                end = range.end(next, end);
             }
-            Err(e) => return Err(e),
-        };
-        source.date(&mut entries, &[first, last]).await?;
-        // The same last block after as before: the logs are of the chain that ends in it.
-        if source.block(to).await? != Some(last) || !entries.iter().all(|entry| is_of(entry, &[first, last])) {
-            return Ok(Stepped::Again);
+            last => {
+                parts.push(last);
+                break;
+            }
         }
-        index.advance(heads, vec![last], last, entries).await?;
-        self.range = self.max_range.min(self.range.saturating_add(self.range / 4 + 1));
-        self.say(index, target, clock);
-        Ok(Stepped::Applied)
     }
+    parts
+}
 
-    fn say(&mut self, index: &Index, target: u64, clock: &dyn Clock) {
+async fn read_at_once(source: &Source, from: u64, to: u64) -> Result<Option<Part>, IndexerError> {
+    let (first, last) = futures::try_join!(source.block(from), source.block(to))?;
+    let (Some(first), Some(last)) = (first, last) else {
+        return Err(source.incoherent(format!("it has not all blocks of {from} to {to}, which are below its head")));
+    };
+    let mut entries = source.logs_in(from, to).await?;
+    let ends = [first, last];
+    // The same last block after as before: the logs are of the chain that ends in it.
+    if source.block(to).await? != Some(last) || !entries.iter().all(|entry| is_of(entry, &ends)) {
+        return Ok(None);
+    }
+    source.date(&mut entries, &ends).await?;
+    Ok(Some(Part { first, last, entries }))
+}
+
+impl Part {
+    /// About how many bytes of JSON its logs are.
+    fn bytes(&self) -> u64 {
+        let bytes = |entry: &Entry| 450 + 70 * entry.row.topics.len() as u64 + 2 * entry.row.data.len() as u64;
+        self.entries.iter().map(bytes).sum()
+    }
+}
+
+/// What the log says of a backfill, now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Said(Option<Duration>);
+
+impl Said {
+    pub(crate) fn say(&mut self, index: &Index, target: u64, clock: &dyn Clock) {
         let now = clock.monotonic();
-        let due = self.said.is_none_or(|said| now.saturating_sub(said) >= SAY_EVERY);
+        let due = self.0.is_none_or(|said| now.saturating_sub(said) >= SAY_EVERY);
         if due || index.head.number == target {
-            self.said = Some(now);
+            self.0 = Some(now);
             let progress = *index.progress.borrow();
             tracing::info!(
                 head = progress.head,
@@ -104,7 +198,36 @@ impl Backfill {
 }
 
 /// Whether a log names the right hash for its block, where we know it.
-fn is_of(entry: &Entry, known: &[store::rows::BlockRow]) -> bool {
+fn is_of(entry: &Entry, known: &[BlockRow]) -> bool {
     let block = entry.row.block;
     known.iter().all(|row| row.block.number != block.number || row.block.hash == block.hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_follows_the_size_of_the_answers() {
+        let range = Range::new(2_000);
+        assert_eq!(range.get(), FIRST);
+        for _ in 0..10 {
+            range.took(range.get(), 1_000);
+        }
+        assert_eq!(range.get(), 2_000);
+        range.took(2_000, 60 << 20);
+        assert_eq!(range.get(), 2_000 * 4 / 60);
+        range.took(133, 4 << 20);
+        assert_eq!(range.get(), 133);
+        // A short rest says nothing.
+        range.took(3, 100);
+        assert_eq!(range.get(), 133);
+        range.refused(133);
+        assert_eq!(range.get(), 67);
+        range.refused(1);
+        assert_eq!((range.get(), range.end(10, 20)), (1, 10));
+        range.took(1, 0);
+        assert_eq!((range.get(), range.end(10, 20)), (2, 11));
+        assert_eq!(Range::new(0).get(), 1);
+    }
 }

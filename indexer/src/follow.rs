@@ -1,6 +1,6 @@
 //! Block by block at the tip.
 
-use std::{convert::Infallible, ops::ControlFlow};
+use std::{convert::Infallible, ops::ControlFlow, sync::Arc, time::Duration};
 
 use domain::{B256, Clock, Heads};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,7 +8,7 @@ use store::rows::BlockRow;
 
 use crate::{
     Config, IndexerError, Phase, Verify,
-    backfill::{Backfill, Stepped},
+    backfill::{self, Part, Range, Said},
     guard,
     index::{Index, linked},
     rewind::rewind,
@@ -24,27 +24,30 @@ const BLOCKS: u64 = 64;
 /// How many times in a row a node may not have the next block, below its own head.
 const WITHOUT: u32 = 5;
 
+/// How long a backfill goes on until all else is looked at again.
+const BACKFILL: Duration = Duration::from_secs(10);
+
 /// Follows the chain, for ever.
 ///
 /// # Errors
 /// The first that comes; the index is then as the last transaction left it.
 pub(crate) async fn follow(
-    source: &Source,
+    source: &Arc<Source>,
     scout: &Scout,
     index: &mut Index,
-    config: &Config,
+    (config, range): (&Config, Range),
     clock: &dyn Clock,
     trouble: &mut Trouble,
 ) -> Result<Infallible, IndexerError> {
-    let backfill = Backfill::new(config.max_range);
     // A range of logs proves nothing.
-    let ranges = matches!(config.verify, None | Some(Verify::None));
+    let ranges = matches!(config.verify, None | Some(Verify::None)).then_some(range);
+    let mut news = source.news().await;
     let mut follower = Follower {
         source,
         scout,
         index,
-        backfill,
         ranges,
+        said: Said::default(),
         upkeep: Upkeep::default(),
         heads: None,
         lags: false,
@@ -57,18 +60,19 @@ pub(crate) async fn follow(
         }
         let behind = follower.keep_up(clock).await?;
         if at_tip.is_break() && !behind {
-            tokio::time::sleep(config.poll_interval).await;
+            news.wait(config.poll_interval).await;
         }
     }
 }
 
 struct Follower<'a> {
-    source: &'a Source,
+    source: &'a Arc<Source>,
     scout: &'a Scout,
     index: &'a mut Index,
-    backfill: Backfill,
-    /// Whether old blocks are fetched in ranges.
-    ranges: bool,
+    /// How old blocks are fetched, if in ranges.
+    ranges: Option<Range>,
+    /// What was said of it.
+    said: Said,
     upkeep: Upkeep,
     /// What the chain said of itself, and the tip at which it did.
     heads: Option<(B256, Heads)>,
@@ -100,16 +104,35 @@ impl Follower<'_> {
             self.index.confirm(heads).await?;
             return Ok(ControlFlow::Break(()));
         }
-        match Backfill::target(self.index, heads).filter(|_| self.ranges) {
-            Some(target) => {
-                self.set_phase(Phase::Backfill);
-                match self.backfill.step(self.source, self.index, heads, target, clock).await? {
-                    Stepped::Applied | Stepped::Again => Ok(ControlFlow::Continue(())),
-                    Stepped::Reorg => self.rewind(&tip, heads).await,
-                }
-            }
-            None => self.walk(&tip, heads).await,
+        match (self.ranges.clone(), backfill::target(self.index, heads)) {
+            (Some(range), Some(target)) => self.backfill(&range, &tip, heads, target, clock).await,
+            _ => self.walk(&tip, heads).await,
         }
+    }
+
+    /// Applies ranges of blocks up to `target`, or for a while.
+    async fn backfill(
+        &mut self,
+        range: &Range,
+        tip: &BlockRow,
+        heads: Heads,
+        target: u64,
+        clock: &dyn Clock,
+    ) -> Result<ControlFlow<()>, IndexerError> {
+        self.set_phase(Phase::Backfill);
+        let began = clock.monotonic();
+        let mut fetching = backfill::fetch(self.source, range, self.index.head.number + 1, target);
+        while let Some(Part { first, last, entries }) = fetching.next().await? {
+            if !self.index.is_followed_by(&first) {
+                return self.rewind(tip, heads).await;
+            }
+            self.index.advance(heads, vec![last], last, entries).await?;
+            self.said.say(self.index, target, clock);
+            if clock.monotonic().saturating_sub(began) > BACKFILL {
+                break;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// The chain's head is not above ours, and is another one. If we have that block, the node lags, or the chain was

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::backfill::Range;
+
 /// For how long a node is set aside at its first failure, and at most.
 const ASIDE: Duration = Duration::from_secs(1);
 const ASIDE_MOST: Duration = Duration::from_secs(60);
@@ -24,11 +26,15 @@ struct Node {
     until: Duration,
     /// Whether for a lie.
     lied: bool,
+    /// How many blocks it gives at once.
+    range: Range,
 }
 
 impl Nodes {
-    pub(crate) fn new(urls: &[String]) -> Self {
-        let node = |url: &String| Node { url: url.clone(), failures: 0, until: Duration::ZERO, lied: false };
+    pub(crate) fn new(urls: &[String], max_range: u64) -> Self {
+        let range = || Range::new(max_range);
+        let node =
+            |url: &String| Node { url: url.clone(), failures: 0, until: Duration::ZERO, lied: false, range: range() };
         Self { nodes: urls.iter().map(node).collect(), current: 0 }
     }
 
@@ -37,15 +43,15 @@ impl Nodes {
         self.nodes.len() > 1
     }
 
-    /// The URL of the node to ask now: the one that is asked already, unless it is set aside; else the first that is
+    /// The node to ask now, its URL and how many blocks it gives at once: the one that is asked already, unless it is set aside; else the first that is
     /// not; else the one that is for the shortest time.
-    pub(crate) fn pick(&mut self, now: Duration) -> &str {
+    pub(crate) fn pick(&mut self, now: Duration) -> Option<(&str, Range)> {
         let free = |node: &Node| node.until <= now;
         if !self.nodes.get(self.current).is_some_and(free) {
             let soonest = (0..self.nodes.len()).min_by_key(|n| self.nodes[*n].until);
             self.current = self.nodes.iter().position(free).or(soonest).unwrap_or_default();
         }
-        self.nodes.get(self.current).map_or("", |node| &node.url)
+        self.nodes.get(self.current).map(|node| (node.url.as_str(), node.range.clone()))
     }
 
     /// The URLs of the others, but for those that are set aside for a lie: what they say of their heads says nothing.
@@ -79,37 +85,41 @@ impl Nodes {
 mod tests {
     use super::*;
 
+    fn url(nodes: &mut Nodes, now: Duration) -> &str {
+        nodes.pick(now).expect("there is one").0
+    }
+
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
     #[test]
     fn the_next_is_asked_at_once_and_the_first_again_when_the_next_fails() {
-        let mut nodes = Nodes::new(&["a".into(), "b".into()]);
-        assert_eq!(nodes.pick(at(0)), "a");
+        let mut nodes = Nodes::new(&["a".into(), "b".into()], 1);
+        assert_eq!(url(&mut nodes, at(0)), "a");
         assert!(nodes.blame(at(0), false));
-        assert_eq!(nodes.pick(at(0)), "b");
+        assert_eq!(url(&mut nodes, at(0)), "b");
         assert_eq!(nodes.others(at(0)), ["a"]);
         // It stays with the one that does well.
-        assert_eq!(nodes.pick(at(100)), "b");
+        assert_eq!(url(&mut nodes, at(100)), "b");
         assert!(nodes.blame(at(100), true));
-        assert_eq!(nodes.pick(at(100)), "a");
+        assert_eq!(url(&mut nodes, at(100)), "a");
         assert!(nodes.others(at(100)).is_empty());
         assert_eq!(nodes.others(at(1_000)), ["b"]);
         // A liar is the last resort.
         assert!(!nodes.blame(at(100), false));
-        assert_eq!(nodes.pick(at(100)), "a");
+        assert_eq!(url(&mut nodes, at(100)), "a");
         assert!(!nodes.all_lied());
         assert!(!nodes.blame(at(200), true), "both lie");
         assert!(nodes.all_lied());
-        assert_eq!(nodes.pick(at(200)), "b", "the one that is set aside for the shorter time");
+        assert_eq!(url(&mut nodes, at(200)), "b", "the one that is set aside for the shorter time");
     }
 
     #[test]
     fn one_node_is_asked_whatever_it_does() {
-        let mut nodes = Nodes::new(&["a".into()]);
+        let mut nodes = Nodes::new(&["a".into()], 1);
         for n in 0..20 {
-            assert_eq!(nodes.pick(at(n)), "a");
+            assert_eq!(url(&mut nodes, at(n)), "a");
             assert!(!nodes.blame(at(n), n % 2 == 0));
         }
         assert!(!nodes.are_several());

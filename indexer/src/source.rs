@@ -31,6 +31,7 @@ use crate::{
     verify::{Verify, hashes, header, logs, may_hold},
 };
 
+mod news;
 mod state;
 
 /// How long a node may take for an answer if there is no other, and if there is.

@@ -49,7 +49,7 @@ pub async fn run_with_progress(
     shutdown: CancellationToken,
     progress: watch::Sender<Progress>,
 ) -> Result<(), IndexerError> {
-    let nodes = Nodes::new(&config.rpc_urls);
+    let nodes = Nodes::new(&config.rpc_urls, config.max_range);
     let trouble = Trouble::default();
     let (pool, candidate, writer) = (None, None, None);
     let mut supervisor = Supervisor { config, clock, progress, pool, candidate, writer, nodes, trouble };
@@ -122,7 +122,8 @@ impl Supervisor {
         self.lead(&pool).await?;
         let contracts = Contracts { registry: self.config.contract, endorsements: self.config.endorsements };
         let several = self.nodes.are_several();
-        let url = self.nodes.pick(self.clock.monotonic());
+        let no_node = || IndexerError::Config { setting: "rpc_url", reason: "there is none".to_owned() };
+        let (url, range) = self.nodes.pick(self.clock.monotonic()).ok_or_else(no_node)?;
         let mut source = Source::connect(url, contracts, several).await?;
         source.verify(self.config.verify.unwrap_or(Verify::Receipts)).await?;
         let mut stored = ingest::checkpoint(&pool).await?;
@@ -155,7 +156,7 @@ impl Supervisor {
             progress: self.progress.clone(),
         };
         let scout = Scout::start(self.nodes.others(self.clock.monotonic()), contracts, self.clock.clone());
-        follow(&source, &scout, &mut index, &self.config, &*self.clock, &mut self.trouble).await
+        follow(&Arc::new(source), &scout, &mut index, (&self.config, range), &*self.clock, &mut self.trouble).await
     }
 
     async fn pool(&mut self) -> Result<PgPool, IndexerError> {
