@@ -1,0 +1,100 @@
+//! Who is killed, and when.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    chance::Chance,
+    process::Process,
+    world::{Database, World},
+};
+
+/// Kills, and counts.
+pub struct Crashes {
+    pub chance: Chance,
+    /// Kills of the indexer.
+    pub indexer: u64,
+    /// Kills of Postgres.
+    pub postgres: u64,
+    test: &'static str,
+}
+
+/// When to kill.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// So long after the last kill: while it starts, if it was the indexer's.
+    Soon(Duration),
+    /// So long after so many commits.
+    After(u64, Duration),
+}
+
+impl Crashes {
+    pub fn new(test: &'static str) -> Result<Self> {
+        Ok(Self { chance: Chance::new(test)?, indexer: 0, postgres: 0, test })
+    }
+
+    /// Lets an indexer run, a new one with other settings if there is none, up to a random moment, and kills it, or
+    /// Postgres, or both. Returns the indexer if it lives on.
+    pub async fn strike(
+        &mut self,
+        world: &mut World,
+        database: &Database,
+        process: Option<Process>,
+    ) -> Result<Option<Process>> {
+        let mut process = match process {
+            Some(process) => process,
+            None => Process::start(&database.target, world.folder.path(), &self.settings())?,
+        };
+        let moment = match self.chance.once_in(3) {
+            true => Moment::Soon(self.chance.up_to_millis(300)),
+            false => Moment::After(self.chance.number(1..=5), self.chance.up_to_millis(30)),
+        };
+        let survivor = async {
+            match moment {
+                Moment::Soon(while_) => tokio::time::sleep(while_).await,
+                Moment::After(commits, while_) => {
+                    database.commits(commits).await.with_context(|| process.tail())?;
+                    tokio::time::sleep(while_).await;
+                }
+            }
+            if !self.chance.once_in(5) {
+                self.indexer += 1;
+                process.kill().await?;
+                return Ok(None);
+            }
+            process.is_well()?;
+            self.postgres += 1;
+            world.postgres.kill_server().await?;
+            tokio::time::sleep(self.chance.up_to_millis(100)).await;
+            let survivor = match self.chance.once_in(3) {
+                true => {
+                    self.indexer += 1;
+                    process.kill().await?;
+                    None
+                }
+                false => Some(process),
+            };
+            world.postgres.start_server().await?;
+            anyhow::Ok(survivor)
+        };
+        survivor.await.with_context(|| format!("{}: {moment:?}", self.test))
+    }
+
+    /// Settings of an indexer: small ranges and windows make many transactions.
+    fn settings(&mut self) -> Vec<String> {
+        let mut settings = vec![format!("--max-range={}", self.chance.number(2..=12))];
+        settings.push(format!("--window={}", self.chance.one(&[4, 32, 256])));
+        if self.chance.once_in(4) {
+            settings.push(format!("--verify={}", self.chance.one(&["receipts", "headers", "none"])));
+        }
+        settings
+    }
+
+    /// Says how many there were, and that there were enough.
+    pub fn enough(&self, indexer: u64, postgres: u64) -> Result<()> {
+        println!("{}: killed the indexer {} times, Postgres {} times", self.test, self.indexer, self.postgres);
+        ensure!(self.indexer >= indexer && self.postgres >= postgres);
+        Ok(())
+    }
+}
