@@ -2,6 +2,9 @@
 
 mod faults;
 mod governance;
+mod look;
+mod reader;
+mod reorgs;
 mod stories;
 mod trouble;
 mod world;

@@ -55,13 +55,18 @@ pub struct World {
 impl World {
     /// Without an indexer yet.
     pub async fn new() -> Result<Self> {
+        Self::with(AnvilConfig::default()).await
+    }
+
+    /// On another kind of node.
+    pub async fn with(node: AnvilConfig) -> Result<Self> {
         let server = SERVER
             .get_or_try_init(async || {
                 RUNTIME.spawn(async { TestPostgres::start(&TOOLS).await }).await?.context("server")
             })
             .await?;
         let name = format!("indexer_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        Self::on(&server.url(&name), anvil(AnvilConfig::default()).await?).await
+        Self::on(&server.url(&name), anvil(node).await?).await
     }
 
     /// The same chain on another database.
