@@ -1,12 +1,17 @@
 //! The chain changes its mind: a little, a lot, twice, while nobody looks. The index is then what an index made anew is,
 //! and nobody who reads meanwhile sees a state that no chain had.
 
+use std::time::Duration;
+
 use alloy::primitives::Uint;
 use anyhow::{Context, Result, ensure};
 use bindings::ServiceRegistry as calls;
-use domain::{Clock, Permissions, SystemClock};
-use indexer::{Config, IndexerError};
-use store::schema::{self, PgPool};
+use domain::{BlockRef, Clock, Permissions, SystemClock};
+use indexer::{Config, IndexerError, Verify};
+use store::{
+    ingest,
+    schema::{self, PgPool},
+};
 use tools::AnvilConfig;
 
 use crate::{
@@ -34,9 +39,18 @@ impl Tale {
         world.agrees().await?;
         let watcher = Watcher::start(&world.database_url);
         let mut tale = Self { world, indexer, watcher, pool, told: 0 };
-        tale.tell(blocks).await?;
+        tale.go_on(blocks).await?;
         tale.settles("the story").await?;
         Ok(tale)
+    }
+
+    /// So many blocks, most of them empty.
+    async fn go_on(&mut self, blocks: u64) -> Result<()> {
+        for _ in 0..blocks / 4 {
+            self.tell(1).await?;
+            self.world.chain.mine(3).await?;
+        }
+        Ok(())
     }
 
     /// So many blocks of all kinds.
@@ -61,16 +75,24 @@ impl Tale {
         Ok(())
     }
 
-    /// The index gets to the chain's head, and is what the contract says, and what an index made anew is. Says how long it
-    /// took; that is no part of the test, for machines are busy.
-    async fn settles(&self, what: &str) -> Result<()> {
+    /// The index gets to the chain's head. Says how long it took; that is no part of the test, for machines are busy.
+    async fn arrives(&self, what: &str) -> Result<()> {
         let (clock, head) = (SystemClock::new(), self.world.chain.head().await?);
         let changed = clock.monotonic();
-        eventually(what, async || (store::ingest::checkpoint(&self.pool).await.ok()??.head == head).then_some(()))
-            .await?;
+        let at_head = async || Some(ingest::checkpoint(&self.pool).await.ok()??.head).filter(|at| *at == head);
+        eventually(what, at_head).await?;
         println!("{what}: at {} after {:?}", head.number, clock.monotonic().saturating_sub(changed));
+        Ok(())
+    }
+
+    /// The same, and it is what the contract says, and what an index made anew is.
+    async fn settles(&self, what: &str) -> Result<()> {
+        self.arrives(what).await?;
         self.world.agrees().await.with_context(|| what.to_owned())?;
-        let fresh = self.world.beside().await?;
+        let mut fresh = self.world.beside().await?;
+        // By the fastest way, which is another one: raw logs of ranges.
+        let (verify, poll_interval) = (Some(Verify::None), Duration::from_millis(20));
+        fresh.config = Config { verify, poll_interval, max_range: 2_000, ..fresh.config };
         let indexer = fresh.index();
         fresh.agrees().await?;
         indexer.stop().await?;
@@ -84,10 +106,9 @@ impl Tale {
         self.tell(4).await
     }
 
-    /// How many blocks below its head the index remembers.
-    async fn remembered(&self) -> Result<u64> {
-        let look = Look::at(&self.pool).await?;
-        Ok(look.checkpoint.head.number - look.blocks.first().context("a block")?.block.number)
+    /// The lowest block that the index remembers.
+    async fn lowest(&self) -> Result<BlockRef> {
+        Ok(Look::at(&self.pool).await?.blocks.first().context("a block")?.block)
     }
 
     async fn stop(&mut self) -> Result<()> {
@@ -109,7 +130,7 @@ async fn every_reorg(mut tale: Tale) -> Result<()> {
     for depth in [1, 5, 20, 45] {
         tale.reorg("a reorg", depth).await?;
     }
-    tale.settles("between").await?;
+    tale.arrives("between").await?;
     tale.world.chain.reorg(20).await?;
     tale.world.chain.reorg(7).await?;
     tale.settles("two reorgs in a row").await?;
@@ -121,7 +142,7 @@ async fn every_reorg(mut tale: Tale) -> Result<()> {
     // A head that goes back alone is that of a node that lags; what comes after it says whether it is a reorg.
     for (back, forth) in [(10, 3), (6, 6), (4, 9)] {
         tale.tell(back).await?;
-        tale.settles("before the head goes back").await?;
+        tale.arrives("before the head goes back").await?;
         tale.world.chain.rollback(back).await?;
         tale.tell(forth).await?;
         tale.settles(&format!("{back} blocks back and {forth} on")).await?;
@@ -135,12 +156,14 @@ async fn every_reorg(mut tale: Tale) -> Result<()> {
     tale.indexer = Some(tale.world.index());
     tale.settles("while stopped").await?;
 
-    let window = tale.remembered().await?;
-    tale.reorg("the whole window", window).await?;
-    tale.settles("between").await?;
-    let window = tale.remembered().await?;
-    tale.reorg("deeper than the window", window + 10).await?;
-    tale.settles("between").await?;
+    let lowest = tale.lowest().await?;
+    tale.reorg("the whole window", tale.world.chain.head().await?.number - lowest.number).await?;
+    ensure!(tale.world.chain.block(lowest.number).await? == lowest);
+    tale.arrives("between").await?;
+    let lowest = tale.lowest().await?;
+    tale.reorg("deeper than the window", tale.world.chain.head().await?.number - lowest.number + 10).await?;
+    ensure!(tale.world.chain.block(lowest.number).await? != lowest);
+    tale.arrives("between").await?;
     let deploy = tale.world.checkpoint().await?.origin.deploy_block.number;
     let all = tale.world.chain.head().await?.number - deploy;
     tale.reorg("all but the contract", all).await?;
@@ -151,9 +174,11 @@ async fn every_reorg(mut tale: Tale) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_reorg_leaves_what_a_fresh_index_is_and_nobody_reads_a_half() -> Result<()> {
     let world = World::new().await?;
-    // As it is when nobody sets it: the pace of its looks at the chain, and the window.
+    // As it is when nobody sets it: the pace of its looks at the chain, and the window. Without ranges all of it is
+    // remembered.
     let of = world.config.clone();
-    let config = Config { ..Config::new(of.rpc_urls[0].clone(), of.database_url, of.contract) };
+    let verify = Some(Verify::Receipts);
+    let config = Config { verify, ..Config::new(of.rpc_urls[0].clone(), of.database_url, of.contract) };
     every_reorg(Tale::begin(world, config, 290).await?).await
 }
 
@@ -172,7 +197,7 @@ async fn a_reorg_in_the_middle_of_a_backfill_is_found() -> Result<()> {
         let config = Config { window: 4, max_range: 2, ..world.config.clone() };
         let mut tale = Tale::begin(world, config, 20).await?;
         tale.stop().await?;
-        tale.tell(180).await?;
+        tale.go_on(180).await?;
         tale.indexer = Some(tale.world.index());
         let tip = tale.world.chain.head().await?.number;
         let at = eventually("half of it", async || {
