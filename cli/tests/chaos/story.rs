@@ -1,6 +1,7 @@
 //! What happens on the chain: calls of several accounts, some of which the contract refuses, and changes of its mind.
 
 use alloy::{
+    eips::BlockId,
     primitives::{
         Address, Bytes,
         aliases::{U24, U40},
@@ -163,14 +164,15 @@ impl Story {
         }
     }
 
+    /// After what is on its way into the next block.
     async fn owner(&self, id: InstanceId) -> Result<Address> {
-        Ok(self.chain.contract().leaseOf(id.0).call().await?.owner)
+        Ok(self.chain.contract().leaseOf(id.0).block(BlockId::pending()).call().await?.owner)
     }
 
     async fn update(&mut self, owner: Address, key: InstanceKey, id: InstanceId) -> Result<()> {
         let change = RecordUpdate {
             key,
-            prevRecordHash: self.chain.contract().recordHashOf(id.0).call().await?,
+            prevRecordHash: self.chain.contract().recordHashOf(id.0).block(BlockId::pending()).call().await?,
             version: format!("2.{}.0", self.chance.number(0..=9)),
             endpoints: vec![Bytes::from_static(b"https://next.example:8443")],
             metadata: Bytes::new(),
