@@ -17,6 +17,8 @@ pub struct Crashes {
     pub indexer: u64,
     /// Kills of Postgres.
     pub postgres: u64,
+    /// Those of them that took commits along, as far as one saw.
+    pub lost: u64,
     test: &'static str,
 }
 
@@ -31,7 +33,7 @@ enum Moment {
 
 impl Crashes {
     pub fn new(test: &'static str) -> Result<Self> {
-        Ok(Self { chance: Chance::new(test)?, indexer: 0, postgres: 0, test })
+        Ok(Self { chance: Chance::new(test)?, indexer: 0, postgres: 0, lost: 0, test })
     }
 
     /// Lets an indexer run, a new one with other settings if there is none, up to a random moment, and kills it, or
@@ -65,6 +67,7 @@ impl Crashes {
             }
             process.is_well()?;
             self.postgres += 1;
+            let before = database.checkpoint().await;
             world.postgres.kill_server().await?;
             tokio::time::sleep(self.chance.up_to_millis(100)).await;
             let survivor = match self.chance.once_in(3) {
@@ -76,6 +79,11 @@ impl Crashes {
                 false => Some(process),
             };
             world.postgres.start_server().await?;
+            if let (Some(before), Some(after)) = (before, database.checkpoint().await) {
+                let lost = (after.writer_epoch, after.change_seq) < (before.writer_epoch, before.change_seq);
+                ensure!(!(lost && world.durable), "a commit that was acknowledged is lost: {before:?}, now {after:?}");
+                self.lost += u64::from(lost);
+            }
             anyhow::Ok(survivor)
         };
         survivor.await.with_context(|| format!("{}: {moment:?}", self.test))
@@ -93,7 +101,8 @@ impl Crashes {
 
     /// Says how many there were, and that there were enough.
     pub fn enough(&self, indexer: u64, postgres: u64) -> Result<()> {
-        println!("{}: killed the indexer {} times, Postgres {} times", self.test, self.indexer, self.postgres);
+        let Self { test, indexer: killed, postgres: fell, lost, .. } = self;
+        println!("{test}: killed the indexer {killed} times, Postgres {fell} times, {lost} of them with lost commits");
         ensure!(self.indexer >= indexer && self.postgres >= postgres);
         Ok(())
     }

@@ -31,7 +31,7 @@ pub struct World {
     node: Anvil,
     databases: u32,
     /// Whether a commit that was acknowledged outlives the server's processes.
-    durable: bool,
+    pub durable: bool,
 }
 
 impl World {

@@ -58,7 +58,7 @@ impl Tale {
         let (chain, expiry) = (&self.world.chain, Uint::from(4_000_000_000u64));
         let operator = chain.registry;
         for _ in 0..blocks {
-            let (n, permissions) = (self.told, Permissions::ALL.bits() & self.told % 8);
+            let (n, permissions) = (self.told, Permissions::ALL.bits() & (self.told % 8));
             self.told = self.told.wrapping_add(1);
             let (id, namespace) = (record(n, 0).id().0, OWNER.into_word());
             match n % 20 {
