@@ -13,10 +13,10 @@ async fn a_backfill_comes_out_right_however_often_it_is_killed() -> Result<()> {
     let mut crashes = Crashes::new("backfill")?;
     let mut world = World::new(false).await?;
     let chance = crashes.chance.another();
-    Story::begin(&world.chain, chance).await?.blocks(450).await?;
+    Story::begin(&world.chain, chance).await?.blocks(480).await?;
     let head = world.chain.head().await?;
     let undisturbed = world.undisturbed().await?;
-    ensure!(undisturbed.events() > 400, "{} events", undisturbed.events());
+    ensure!(undisturbed.events() > 250, "{} events", undisturbed.events());
 
     let mut finished = 0;
     while crashes.indexer < INDEXER || crashes.postgres < POSTGRES {

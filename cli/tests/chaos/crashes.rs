@@ -54,10 +54,10 @@ impl Crashes {
         };
         let survivor = async {
             match moment {
-                Moment::Soon(while_) => tokio::time::sleep(while_).await,
-                Moment::After(commits, while_) => {
+                Moment::Soon(pause) => tokio::time::sleep(pause).await,
+                Moment::After(commits, pause) => {
                     database.commits(commits).await.with_context(|| process.tail())?;
-                    tokio::time::sleep(while_).await;
+                    tokio::time::sleep(pause).await;
                 }
             }
             if !self.chance.once_in(5) {
