@@ -3,6 +3,9 @@
 mod days;
 mod faults;
 mod governance;
+mod look;
+mod reader;
+mod reorgs;
 mod stories;
 mod trouble;
 mod world;

@@ -43,7 +43,8 @@ async fn act(world: &World, n: u8) -> Result<()> {
     Ok(())
 }
 
-async fn acts(world: &World, numbers: std::ops::Range<u8>) -> Result<()> {
+/// Several of them, a block each.
+pub async fn acts(world: &World, numbers: impl IntoIterator<Item = u8>) -> Result<()> {
     for n in numbers {
         act(world, n).await?;
     }

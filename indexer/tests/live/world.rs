@@ -45,6 +45,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 static TOOLS: LazyLock<Tools> = LazyLock::new(|| Tools::ensure().expect("the tools"));
 static SERVER: OnceCell<TestPostgres> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
+static REORGS: AtomicU32 = AtomicU32::new(1);
 
 /// Anvil's first account; unlocked.
 pub const OWNER: Address = alloy::primitives::address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -59,13 +60,18 @@ pub struct World {
 impl World {
     /// Without an indexer yet.
     pub async fn new() -> Result<Self> {
+        Self::with(AnvilConfig::default()).await
+    }
+
+    /// On another kind of node.
+    pub async fn with(node: AnvilConfig) -> Result<Self> {
         let server = SERVER
             .get_or_try_init(async || {
                 RUNTIME.spawn(async { TestPostgres::start(&TOOLS).await }).await?.context("server")
             })
             .await?;
         let name = format!("indexer_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        Self::on(&server.url(&name), anvil(AnvilConfig::default()).await?).await
+        Self::on(&server.url(&name), anvil(node).await?).await
     }
 
     /// The same chain on another database.
@@ -265,7 +271,15 @@ impl Chain {
     }
 
     pub async fn head(&self) -> Result<BlockRef> {
-        let block = self.raw("eth_getBlockByNumber", json!(["latest", false])).await?;
+        self.block_at(json!("latest")).await
+    }
+
+    pub async fn block(&self, number: u64) -> Result<BlockRef> {
+        self.block_at(json!(format!("{number:#x}"))).await
+    }
+
+    async fn block_at(&self, which: Value) -> Result<BlockRef> {
+        let block = self.raw("eth_getBlockByNumber", json!([which, false])).await?;
         let number: alloy::primitives::U64 = serde_json::from_value(block["number"].clone())?;
         Ok(BlockRef { number: number.to(), hash: serde_json::from_value(block["hash"].clone())? })
     }
@@ -274,9 +288,15 @@ impl Chain {
         self.raw("anvil_mine", json!([blocks])).await.map(drop)
     }
 
-    /// Replaces the newest blocks by empty ones with other hashes, and mines one more.
+    /// Replaces the newest blocks by others without logs, and mines one more. A transaction in the lowest one gives all
+    /// of them other hashes: empty ones in place of empty ones would be the same.
     pub async fn reorg(&self, depth: u64) -> Result<()> {
-        self.raw("anvil_reorg", json!([depth, []])).await?;
+        let lowest = self.head().await?.number + 1 - depth;
+        let was = self.block(lowest).await?;
+        let value = format!("{:#x}", REORGS.fetch_add(1, Ordering::Relaxed));
+        let tx = json!({ "from": OWNER, "to": OWNER, "value": value, "gas": "0x5208" });
+        self.raw("anvil_reorg", json!([depth, [[tx, 0]]])).await?;
+        ensure!(self.block(lowest).await? != was, "block {lowest} is still there");
         self.mine(1).await
     }
 

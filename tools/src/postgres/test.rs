@@ -66,7 +66,19 @@ impl TestPostgres {
         }
     }
 
-    /// Starts the stopped server again, on the same port.
+    /// Kills the server by SIGKILL, as a crash would, and keeps its data and its port. A commit returns before it is
+    /// written, so the last of them may be lost; set `synchronous_commit` in a URL's `options` where none may be.
+    ///
+    /// # Errors
+    /// As [`Postgres::kill`].
+    pub async fn kill_server(&mut self) -> Result<(), Error> {
+        match self.server.take() {
+            Some(server) => server.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the stopped or killed server again, on the same port.
     ///
     /// # Errors
     /// As [`Postgres::start`].

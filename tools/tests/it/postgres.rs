@@ -148,6 +148,23 @@ async fn the_test_server_comes_back_on_its_port_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn the_test_server_recovers_from_a_kill_on_its_port_and_leaves_nothing() {
+    let mut postgres = TestPostgres::start(&Tools::ensure().unwrap()).await.unwrap();
+    let port = postgres.port();
+    let data = PathBuf::from(query(port, "SHOW data_directory"));
+    query(port, "CREATE TABLE t (word text)");
+    for n in ["1", "12", "123"] {
+        query(port, "SET synchronous_commit = on; INSERT INTO t SELECT count(*) + 1 FROM t");
+        postgres.kill_server().await.unwrap();
+        assert!(!listens(port) && data.join("postmaster.pid").exists(), "it was not stopped in order");
+        postgres.start_server().await.unwrap();
+        assert_eq!(query(port, "SELECT string_agg(word, '' ORDER BY word) FROM t"), n);
+    }
+    postgres.stop().await.unwrap();
+    assert!(!listens(port) && !data.parent().unwrap().exists());
+}
+
+#[tokio::test]
 async fn the_test_server_of_a_static_leaves_nothing_at_the_end_of_the_process() {
     let folder = folder(0o755);
     let owner = Owner::start("own_test_postgres", folder.path());
