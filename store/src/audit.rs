@@ -11,6 +11,7 @@ use crate::{
         grants::endorsement_row,
         load::{block_row, checkpoint_row, event_row, heartbeat_row, instance_row, namespace_row, service_row},
     },
+    query::{BEGIN, hold},
     rows::{BlockRow, Checkpoint, EventRow, Grant, GrantRow, HeartbeatRow, InstanceRow, NamespaceRow, ServiceRow},
 };
 
@@ -29,7 +30,8 @@ impl Audit {
     /// # Errors
     /// [`StoreError::NoIndex`], [`StoreError::Database`], [`StoreError::Corrupt`].
     pub async fn begin(pool: &PgPool) -> Result<Self, StoreError> {
-        let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let mut tx = pool.begin_with(BEGIN).await?;
+        hold(&mut tx).await?;
         let row = sqlx::query("SELECT * FROM checkpoint").persistent(false).fetch_optional(&mut *tx).await?;
         let checkpoint = checkpoint_row(&row.ok_or(StoreError::NoIndex)?)?;
         Ok(Self { tx, checkpoint })
