@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Config, IndexerError, Phase, Progress, run_with_progress};
 
+pub use store::reindex::OLD;
+
 /// Between two looks whether the new index is fit.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -36,7 +38,7 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 pub struct Options {
     /// Begin at the deploy block, also if a reindex before this one was interrupted.
     pub fresh: bool,
-    /// Keep the tables of the index before, in the schema [`OLD`](store::reindex::OLD).
+    /// Keep the tables of the index before, in the schema [`OLD`].
     pub keep_old: bool,
 }
 
@@ -157,7 +159,7 @@ impl Builder {
     async fn drop_old(&mut self) {
         let Some(reindex) = &mut self.reindex else { return };
         if let Err(error) = reindex.drop_old().await {
-            tracing::warn!(%error, schema = store::reindex::OLD, "reindex: the tables of the old index stay for now");
+            tracing::warn!(%error, schema = OLD, "reindex: the tables of the old index stay for now");
         }
     }
 }

@@ -117,7 +117,7 @@ async fn all_that_belongs_to_the_index_moves_and_nothing_else() {
     assert_eq!(reindex.swap(None).await.expect("a swap"), Swap::Done(block(9).block));
 
     let tables = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class
-                  WHERE relnamespace = $1::regnamespace AND relname LIKE ANY (ARRAY['beat%', 'other%']) AND relkind <> 'i'";
+                  WHERE relnamespace = $1::regnamespace AND relname LIKE ANY (ARRAY['beat%', 'other%']) AND relkind NOT IN ('i', 'I')";
     for (place, expected) in [
         ("public", "beat beat_2 beat_3 beat_all beat_nr_seq other others"),
         ("rollcall_old", "beat beat_1 beat_2 beat_all beat_nr_seq"),
