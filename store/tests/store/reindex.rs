@@ -1,5 +1,7 @@
 //! An index that is built beside takes the place of the one in use.
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use store::{
     audit::Audit,
     reindex::{NotYet, Reindex, Swap},
@@ -271,4 +273,40 @@ async fn an_index_of_another_contract_or_version_or_with_strangers_on_it_is_not_
         run(&pool, right).await;
     }
     assert_eq!(reindex.swap(None).await.expect("a swap"), Swap::Done(block(9).block));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_read_sees_the_new_index_as_it_was_before_it_was_in_use() {
+    let (url, pool, writer) = index().await;
+    apply(&writer, 10, 10, 1).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let reads = (0..4).map(|_| {
+        let (url, stop) = (url.clone(), stop.clone());
+        tokio::spawn(async move {
+            let reader = Reader::connect(&url).await.expect("a reader");
+            let (mut place, mut reads) = ((0, 0, 0), 0);
+            while !stop.load(Ordering::Relaxed) {
+                let Update::Snapshot(found) = reader.read(None).await.expect("a read") else { panic!("not asked for") };
+                let now = &found.checkpoint;
+                let next = (now.writer_epoch, now.change_seq, now.confirmations);
+                assert!(next >= place && found.instances.len() == 1, "{next:?} after {place:?}: {found:?}");
+                (place, reads) = (next, reads + 1);
+            }
+            reads
+        })
+    });
+    let reads: Vec<_> = reads.collect();
+    for _ in 0..4 {
+        let (mut reindex, new, builder) = beside(&url, &pool).await;
+        apply(&builder, 10, 10, 1).await;
+        // Never in step: each index counts its own.
+        while let Swap::NotYet(not_yet) = reindex.swap(None).await.expect("a swap") {
+            assert_eq!(not_yet, NotYet::InUse);
+        }
+        new.close().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in reads {
+        assert!(task.await.expect("no read failed") > 4);
+    }
 }
