@@ -212,6 +212,17 @@ async fn what_was_built_before_a_crash_is_used_unless_it_is_unwanted() -> Result
     crashed_at(&world, 50).await?;
     ensure!(schemas(&world).await? == ["rollcall_next"]);
     agrees(&world).await?;
+    // Told to stop, it is not done, and that is no error.
+    let stopped = eventually("nobody else rebuilds", async || {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let progress = watch::Sender::default();
+        match reindex(world.indexer_config(), Options::default(), SystemClock::new(), stop, progress).await {
+            Err(IndexerError::Store(StoreError::Reindexing)) => None,
+            done => Some(done),
+        }
+    });
+    ensure!(stopped.await??.is_none() && schemas(&world).await? == ["rollcall_next"]);
     // What is there is believed: a mark in it shows whether it was used. An orphan belongs to no block of the chain.
     let mark = "INSERT INTO rollcall_next.event_orphan (block_number, log_index, block_hash, tx_hash, kind, topics,
                 data, contract, orphaned_by) VALUES (1, 1, '\\x01', '', 'Registered', '', '', '', '')";

@@ -42,7 +42,7 @@ pub(super) fn same(live: &Checkpoint, beside: &Checkpoint) -> Result<(), StoreEr
     ];
     match differs.iter().find(|(_, same)| !same) {
         Some((what, _)) => Err(StoreError::NoSuccessor(format!(
-            "it is of another {what}. Build it with the settings of the one in use, and from the start"
+            "it is of another {what}. Build it with the settings of the one in use, and --fresh"
         ))),
         None => Ok(()),
     }
