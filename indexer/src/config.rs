@@ -16,7 +16,7 @@ pub struct Config {
     /// The database: `postgres://user:password@host:port/database`. The schema is made by the indexer itself.
     pub database_url: String,
     /// Which index of the database: the one that gateways read, unless one is built anew beside it
-    /// ([`reindex`](crate::reindex)).
+    /// ([`reindex`](mod@crate::reindex)).
     pub place: Place,
     /// The contract.
     pub contract: Address,
