@@ -3,7 +3,7 @@
 //!
 //! The new index is filled by an ordinary [`Writer`](crate::ingest::Writer) whose connections see the schema
 //! [`BESIDE`](crate::schema::BESIDE) alone ([`Place::Beside`](crate::schema::Place)). What is here is who may do so, when the new index is fit
-//! to be used ([`fit`]), and how the tables change places ([`objects`](self::objects)).
+//! to be used (`fit`), and how the tables change places (`objects`).
 
 use std::time::Duration;
 
