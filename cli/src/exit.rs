@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use client::{ChainError, DiscoverError, InputError, KeyError};
 use gateway::GatewayError;
-use indexer::IndexerError;
+use indexer::{IndexerError, RpcFailure};
 use store::StoreError;
 
 /// For `--help`; docs/cli.md says the same.
@@ -101,7 +101,14 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<DiscoverError>() {
         return Some(of_discover(error));
     }
-    if let Some(error) = cause.downcast_ref::<StoreError>() {
+    let store = match cause.downcast_ref::<IndexerError>() {
+        Some(IndexerError::Store(error)) => Some(error),
+        Some(IndexerError::Rpc { failure: RpcFailure::Unreachable | RpcFailure::Late, .. }) => {
+            return Some(Exit::Unreachable);
+        }
+        _ => cause.downcast_ref::<StoreError>(),
+    };
+    if let Some(error) = store {
         return Some(if error.is_permanent() { Exit::Failed } else { Exit::Unreachable });
     }
     match (cause.downcast_ref::<IndexerError>(), cause.downcast_ref::<GatewayError>()) {
@@ -165,6 +172,8 @@ mod tests {
         assert_eq!(of(&anyhow::Error::new(refused).context("doing it")), Exit::Refused);
         assert_eq!(of(&usage("no").context("reading")), Exit::Usage);
         assert_eq!(of(&anyhow::Error::new(StoreError::NoIndex)), Exit::Unreachable);
+        assert_eq!(of(&anyhow::Error::new(IndexerError::from(StoreError::NoIndex)).context("x")), Exit::Unreachable);
+        assert_eq!(of(&anyhow::Error::new(IndexerError::from(StoreError::Reindexing))), Exit::Failed);
         assert_eq!(of(&anyhow::anyhow!("something else")), Exit::Failed);
         assert_eq!(of(&Interrupted.into()), Exit::Interrupted);
     }

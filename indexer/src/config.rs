@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Address;
+use store::schema::Place;
 
 use crate::Verify;
 
@@ -14,6 +15,9 @@ pub struct Config {
     pub rpc_urls: Vec<String>,
     /// The database: `postgres://user:password@host:port/database`. The schema is made by the indexer itself.
     pub database_url: String,
+    /// Which index of the database: the one that gateways read, unless one is built anew beside it
+    /// ([`reindex`](mod@crate::reindex)).
+    pub place: Place,
     /// The contract.
     pub contract: Address,
     /// The contract with the endorsements of its instances. None: they are not indexed. An index keeps to it.
@@ -42,6 +46,7 @@ impl Config {
         Self {
             rpc_urls: vec![rpc_url.into()],
             database_url: database_url.into(),
+            place: Place::Live,
             contract,
             endorsements: None,
             deploy_block: None,
@@ -58,6 +63,7 @@ impl std::fmt::Debug for Config {
     /// Without the URLs: both may hold secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Config")
+            .field("place", &self.place)
             .field("contract", &self.contract)
             .field("endorsements", &self.endorsements)
             .field("deploy_block", &self.deploy_block)

@@ -18,6 +18,7 @@
 //! - `backfill`: ranges of blocks that nobody doubts; `follow`: block by block at the tip; `rewind`: after a reorg
 //! - [`storage`]: the contracts' storage as the index has it, and its root (pure); [`check`]: is it the chain's?
 //! - `supervise`: start, trouble, start again
+//! - [`mod@reindex`]: an index built anew beside the one in use, until it takes its place
 //! - [`progress`]: how far it is, for whoever draws a bar; `metrics`: the same for machines
 //! - [`error`]: what goes wrong, and what of it is the end
 
@@ -26,6 +27,7 @@ pub mod check;
 pub mod config;
 pub mod error;
 pub mod progress;
+pub mod reindex;
 pub mod reorg;
 pub mod storage;
 pub mod uptime;
@@ -47,5 +49,6 @@ mod verify;
 pub use config::Config;
 pub use error::{IndexerError, RpcFailure};
 pub use progress::{Phase, Progress};
+pub use reindex::reindex;
 pub use supervise::{run, run_with_progress};
 pub use verify::Verify;

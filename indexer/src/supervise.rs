@@ -163,7 +163,7 @@ impl Supervisor {
         if let Some(pool) = &self.pool {
             return Ok(pool.clone());
         }
-        let pool = schema::connect(&self.config.database_url).await?;
+        let pool = schema::connect_to(&self.config.database_url, self.config.place).await?;
         schema::migrate(&pool).await?;
         Ok(self.pool.insert(pool).clone())
     }

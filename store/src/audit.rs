@@ -12,6 +12,7 @@ use crate::{
         load::{block_row, checkpoint_row, heartbeat_row, instance_row, namespace_row, service_row},
         uptime,
     },
+    query::{BEGIN, hold},
     rows::{
         BlockRow, Checkpoint, EventRow, Grant, GrantRow, HeartbeatRow, InstanceRow, LeaseRow, NamespaceRow, ServiceRow,
         Upkeep, UptimeRow,
@@ -34,7 +35,8 @@ impl Audit {
     /// # Errors
     /// [`StoreError::NoIndex`], [`StoreError::Database`], [`StoreError::Corrupt`].
     pub async fn begin(pool: &PgPool) -> Result<Self, StoreError> {
-        let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let mut tx = pool.begin_with(BEGIN).await?;
+        hold(&mut tx).await?;
         // Before anything is read: else a partition could be dropped that this moment still has.
         sqlx::query("LOCK TABLE heartbeat, heartbeat_old IN ACCESS SHARE MODE").execute(&mut *tx).await?;
         let row = sqlx::query("SELECT * FROM checkpoint").persistent(false).fetch_optional(&mut *tx).await?;

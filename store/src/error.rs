@@ -42,6 +42,12 @@ pub enum StoreError {
     /// Not a name that we give to a role.
     #[error("{0:?} is no name for a role: 1 to 63 of a-z 0-9 _, and no digit first")]
     InvalidRole(String),
+    /// Two would build the same index.
+    #[error("another `rollcall indexer reindex` is at work on this database")]
+    Reindexing,
+    /// The index that was built beside must not take the place of the one in use.
+    #[error("the new index cannot replace the one in use: {0}")]
+    NoSuccessor(String),
 }
 
 impl StoreError {
@@ -49,7 +55,7 @@ impl StoreError {
     /// database, the schema is of another program, or a row is not valid. All else may pass by itself.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Corrupt { .. } | Self::InvalidRole(_) => true,
+            Self::Corrupt { .. } | Self::InvalidRole(_) | Self::Reindexing | Self::NoSuccessor(_) => true,
             Self::Migrate(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _)) | Self::Database(e) => {
                 is_refusal(e)
             }

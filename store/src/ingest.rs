@@ -322,6 +322,9 @@ async fn prune_changes(db: &mut PgConnection, seq: i64) -> Result<(), StoreError
 }
 
 async fn notify_and_commit(mut tx: Transaction<'static, Postgres>) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_notify('rollcall_changes', '')").execute(&mut *tx).await?;
+    // No gateway reads an index that is built beside.
+    sqlx::query("SELECT pg_notify('rollcall_changes', '') WHERE current_schema() IS DISTINCT FROM 'rollcall_next'")
+        .execute(&mut *tx)
+        .await?;
     Ok(tx.commit().await?)
 }

@@ -9,10 +9,12 @@
 //! - [`ingest`]: what the indexer writes
 //! - [`query`]: what the gateway reads
 //! - [`audit`]: what a check of the whole index reads
+//! - [`reindex`]: an index that is built anew takes the place of the one in use
 
 pub mod audit;
 pub mod ingest;
 pub mod query;
+pub mod reindex;
 pub mod rows;
 pub mod schema;
 

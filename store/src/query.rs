@@ -28,6 +28,9 @@ pub use grants::{Endorsement, Grants, InstanceGrants, LIST, List, NamespaceGrant
 /// SQLSTATE of "undefined table": the indexer has not made the schema yet.
 const UNDEFINED_TABLE: &str = "42P01";
 
+/// How a read of one state of the database begins; then comes [`hold`].
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
 /// The channel that the writer rings after each commit.
 const CHANNEL: &str = "rollcall_changes";
 
@@ -148,7 +151,8 @@ impl Doorbell {
 }
 
 async fn read(db: &mut PgConnection, known: Option<&Checkpoint>) -> Result<Update, StoreError> {
-    let mut tx = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let mut tx = db.begin_with(BEGIN).await?;
+    hold(&mut tx).await?;
     let checkpoint = checkpoint(&mut tx).await?;
     let delta = match known {
         Some(known) if continues(known, &checkpoint) => delta(&mut tx, known.change_seq, &checkpoint).await?,
@@ -170,11 +174,20 @@ fn continues(known: &Checkpoint, now: &Checkpoint) -> bool {
 }
 
 async fn checkpoint(db: &mut PgConnection) -> Result<Checkpoint, StoreError> {
-    match sqlx::query("SELECT * FROM checkpoint").fetch_optional(db).await {
-        Ok(Some(row)) => checkpoint_row(&row),
-        Ok(None) => Err(StoreError::NoIndex),
+    let row = sqlx::query("SELECT * FROM checkpoint").fetch_optional(db).await?;
+    checkpoint_row(&row.ok_or(StoreError::NoIndex)?)
+}
+
+/// Keeps another index from taking this one's place before the transaction ends. This comes before its first query,
+/// which takes the snapshot: else names could lead to the new tables, and the snapshot to what was in them before.
+///
+/// # Errors
+/// [`StoreError::NoIndex`] if the schema is not made yet; [`StoreError::Database`].
+pub(crate) async fn hold(db: &mut PgConnection) -> Result<(), StoreError> {
+    match sqlx::raw_sql("LOCK TABLE checkpoint IN ACCESS SHARE MODE").execute(db).await {
         Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(UNDEFINED_TABLE) => Err(StoreError::NoIndex),
         Err(e) => Err(e.into()),
+        Ok(_) => Ok(()),
     }
 }
 

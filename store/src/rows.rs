@@ -47,6 +47,14 @@ pub struct Checkpoint {
     pub problem: Option<String>,
 }
 
+impl Checkpoint {
+    /// Whether the writer has come to nothing between this and `now`: no block, and not even a look at the tip.
+    pub fn is_where(&self, now: &Self) -> bool {
+        let place = |checkpoint: &Self| (checkpoint.head, checkpoint.confirmations, checkpoint.change_seq);
+        place(self) == place(now)
+    }
+}
+
 /// A block of the unfinalized window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockRow {

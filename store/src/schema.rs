@@ -1,4 +1,7 @@
 //! Connect, migrate, the roles.
+//!
+//! The index is in whatever schema the role finds its tables in, commonly `public`: [`Place::Live`]. One that is built
+//! anew is in [`BESIDE`] until it takes the other's place ([`reindex`](crate::reindex)).
 
 use std::time::Duration;
 
@@ -11,6 +14,19 @@ use crate::StoreError;
 
 pub use sqlx::PgPool;
 
+/// The schema of an index that is built anew beside the one in use. SQL that must differ there asks `current_schema()`.
+pub const BESIDE: &str = "rollcall_next";
+
+/// Which index of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Place {
+    /// The one that gateways read.
+    #[default]
+    Live,
+    /// The one that is to replace it. Nothing of the live one can be seen from there.
+    Beside,
+}
+
 /// SQLSTATE of "duplicate database", and of the unique violation that comes instead when two create it at once.
 const DATABASE_EXISTS: [&str; 2] = ["42P04", "23505"];
 
@@ -22,12 +38,24 @@ const DATABASE_EXISTS: [&str; 2] = ["42P04", "23505"];
 /// # Errors
 /// [`StoreError::Database`] if the URL is none, or if Postgres does not let us in.
 pub async fn connect(url: &str) -> Result<PgPool, StoreError> {
+    connect_to(url, Place::Live).await
+}
+
+/// As [`connect`], to one of the indexes of the database.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_to(url: &str, place: Place) -> Result<PgPool, StoreError> {
     let options = url.parse::<PgConnectOptions>()?.application_name("rollcall-indexer").options([
         ("statement_timeout", "60s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "60s"),
         ("client_min_messages", "warning"),
     ]);
+    let options = match place {
+        Place::Live => options,
+        Place::Beside => options.options([("search_path", BESIDE)]),
+    };
     pool(4).connect_with(options).await.map_err(StoreError::from)
 }
 

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod check;
+mod reindex;
 
 /// Mirror the registry's events into Postgres
 ///
@@ -47,6 +48,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Check(check::Args),
+    Reindex(reindex::Args),
 }
 
 /// Which index, of what.
@@ -101,8 +103,10 @@ impl IndexArgs {
 
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
-    if let Some(Command::Check(args)) = args.command {
-        return check::run(settings, args).await;
+    match args.command {
+        Some(Command::Check(args)) => return check::run(settings, args).await,
+        Some(Command::Reindex(args)) => return reindex::run(settings, args).await,
+        None => {}
     }
     let config = indexer::Config {
         poll_interval: args.poll_interval,

@@ -4,12 +4,13 @@ use std::process::{Command, Stdio};
 
 use crate::program::{BINARY, code, folder, rollcall, stderr, stdout};
 
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 41] = [
     "",
     "up",
     "chain",
     "chain deploy",
     "indexer",
+    "indexer reindex",
     "gateway",
     "namespace",
     "namespace claim",

@@ -138,7 +138,16 @@ async fn what_the_writer_writes_is_served() {
     let gone = instance(&acme(), "payments", "a2");
     let touched = Touched { instances: [row.id, gone.id].into(), services: [row.service].into(), ..Touched::default() };
     let found_at = block(5, 1).block.hash;
-    let reorg = Reorg { ancestor, found_at, touched, namespaces: vec![], services, instances, grants: vec![] };
+    let reorg = Reorg {
+        ancestor,
+        found_at,
+        touched,
+        namespaces: vec![],
+        services,
+        instances,
+        heartbeats: vec![],
+        grants: vec![],
+    };
     writer.reorg(feed.head.block, heads(2), &reorg).await.expect("a reorg");
     feed.head = ancestor;
     feed.until(&["a1"]).await;

@@ -1,4 +1,4 @@
-//! Who of several indexers of one database works: the one that holds an advisory lock, on a connection of its own.
+//! Who of several indexers of one index works: the one that holds an advisory lock, on a connection of its own.
 //!
 //! The lock goes when the connection does, and so with the process, however it ends. It is what keeps the others
 //! waiting, not what keeps the index right: that is the writer's epoch.
@@ -37,7 +37,8 @@ impl Candidate {
         if self.leads {
             self.connection.ping().await?;
         } else {
-            let lock = "SELECT pg_try_advisory_lock(hashtext('rollcall_indexer_leader'))";
+            let lock = "SELECT pg_try_advisory_lock(hashtext('rollcall_indexer_leader' ||
+                            CASE current_schema() WHEN 'rollcall_next' THEN '_next' ELSE '' END))";
             self.leads = sqlx::query_scalar(lock).fetch_one(&mut self.connection).await?;
         }
         Ok(self.leads)

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use tools::{TestPostgres, Tools};
 
 mod grants;
+mod reindex;
 
 static SERVER: OnceCell<TestPostgres> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);

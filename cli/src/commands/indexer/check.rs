@@ -134,5 +134,5 @@ fn words(answer: &Answer) -> String {
     if answer.more > 0 {
         text.push_str(&format!("and {} more\n", answer.more));
     }
-    text + "rebuild the index from the chain: start `rollcall indexer` on a fresh database\n"
+    text + "rebuild the index from the chain: `rollcall indexer reindex`\n"
 }
