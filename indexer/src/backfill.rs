@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{Clock, Heads};
 
-use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, source::Source};
+use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, progress::Pace, source::Source};
 
 /// A run of fewer blocks is not worth a range: they are followed one by one.
 const WORTH: u64 = 16;
@@ -17,6 +17,7 @@ pub(crate) struct Backfill {
     range: u64,
     max_range: u64,
     said: Option<Duration>,
+    pace: Pace,
 }
 
 /// What came of a step.
@@ -32,7 +33,7 @@ pub(crate) enum Stepped {
 impl Backfill {
     pub(crate) fn new(max_range: u64) -> Self {
         let max_range = max_range.max(1);
-        Self { range: max_range, max_range, said: None }
+        Self { range: max_range, max_range, said: None, pace: Pace::default() }
     }
 
     /// The last block to fetch in ranges, if there is so much to fetch.
@@ -87,6 +88,7 @@ impl Backfill {
 
     fn say(&mut self, index: &Index, target: u64, clock: &dyn Clock) {
         let now = clock.monotonic();
+        let rate = self.pace.look(now, *index.progress.borrow());
         let due = self.said.is_none_or(|said| now.saturating_sub(said) >= SAY_EVERY);
         if due || index.head.number == target {
             self.said = Some(now);
@@ -96,6 +98,9 @@ impl Backfill {
                 tip = progress.tip,
                 percent = progress.percent(),
                 events = progress.events,
+                events_per_s = rate.events_per_s.round(),
+                blocks_per_s = rate.blocks_per_s.round(),
+                eta_s = rate.left.map(|left| left.as_secs()),
                 "backfill"
             );
         }

@@ -7,23 +7,31 @@
 //!
 //! The roots alone say whether state was lost or made up, whatever the node withholds. The rest names what differs, and
 //! covers what the contract does not keep: bodies of records, hashes of transactions, heartbeats of old.
+//!
+//! - `events`, `tables`: as above
+//! - `roots`: a shorter check, of the state in the tables alone; `schedule`: that one, again and again
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use domain::{B256, BlockRef, InstanceId};
 use store::{audit::Audit, rows::Checkpoint, schema};
 
 use crate::{
-    Config, IndexerError,
+    Config, IndexerError, Verify,
     apply::State,
     guard,
     log::Contracts,
     source::Source,
-    storage::{Storage, Subject, root},
+    storage::{Storage, Subject, Word, root},
 };
 
 mod events;
+mod roots;
+mod schedule;
 mod tables;
+
+pub(crate) use roots::Found;
+pub(crate) use schedule::watch;
 
 /// How many differences are told.
 const TOLD: usize = 100;
@@ -102,12 +110,13 @@ pub struct Progress {
 pub async fn check(config: &Config, told: impl FnMut(Progress)) -> Result<Report, IndexerError> {
     let contracts = Contracts { registry: config.contract, endorsements: config.endorsements };
     let url = config.rpc_urls.first().map_or("", String::as_str);
-    let source = Source::connect(url, contracts, false).await?;
+    let mut source = Source::connect(url, contracts, false).await?;
+    source.verify(Verify::Headers).await?;
     let pool = schema::connect(&config.database_url).await?;
     let mut audit = Audit::begin(&pool).await?;
     let stored = audit.checkpoint().clone();
     guard::check(&source, &stored.origin).await?;
-    let mut check = Check { source, config, stored, found: Found::default(), state: State::default(), events: 0 };
+    let mut check = Check { source, config, stored, found: Differences::default(), state: State::default(), events: 0 };
     check.run(&mut audit, told).await
 }
 
@@ -115,7 +124,7 @@ struct Check<'a> {
     source: Source,
     config: &'a Config,
     stored: Checkpoint,
-    found: Found,
+    found: Differences,
     /// What follows from the events so far.
     state: State,
     events: u64,
@@ -123,12 +132,12 @@ struct Check<'a> {
 
 /// What differs.
 #[derive(Default)]
-struct Found {
+struct Differences {
     differences: VecDeque<Difference>,
     more: u64,
 }
 
-impl Found {
+impl Differences {
     fn note(&mut self, instance: Option<InstanceId>, what: impl Into<String>) {
         if self.differences.len() < TOLD {
             self.differences.push_back(Difference { what: what.into(), instance });
@@ -168,7 +177,7 @@ impl Check<'_> {
         }
         self.compare_tables(audit).await?;
         self.still_there(head).await?;
-        let Found { differences, more } = std::mem::take(&mut self.found);
+        let Differences { differences, more } = std::mem::take(&mut self.found);
         Ok(Report {
             head,
             at,
@@ -230,24 +239,35 @@ impl Check<'_> {
     async fn name_words(
         &mut self,
         contract: domain::Address,
-        words: &std::collections::BTreeMap<B256, crate::storage::Word>,
+        words: &BTreeMap<B256, Word>,
         at: BlockRef,
     ) -> Result<(), IndexerError> {
         self.found.note(None, format!("the storage root of {contract} at block {at} is not the chain's"));
-        // By subject, so that the first instance is the same in every run.
-        let mut words: Vec<_> = words.iter().collect();
-        words.sort_by_key(|(slot, word)| (word.subject, **slot));
-        for (slot, word) in words {
-            let theirs = self.source.word(contract, *slot, at).await?;
-            if theirs != word.word {
-                let what = format!("{}: the index says {}, the chain {theirs}", word.subject, word.word);
-                self.found.note(word.subject.instance(), what);
-                return Ok(());
-            }
-        }
-        self.found.note(None, format!("the chain has words of {contract} that the index has not: events are missing"));
+        let Difference { what, instance } = wrong_word(&self.source, contract, words, at).await?;
+        self.found.note(instance, what);
         Ok(())
     }
+}
+
+/// The first word that is not the chain's, of those whose root is not.
+async fn wrong_word(
+    source: &Source,
+    contract: domain::Address,
+    words: &BTreeMap<B256, Word>,
+    at: BlockRef,
+) -> Result<Difference, IndexerError> {
+    // By subject, so that the first instance is the same in every run.
+    let mut words: Vec<_> = words.iter().collect();
+    words.sort_by_key(|(slot, word)| (word.subject, **slot));
+    for (slot, word) in words {
+        let theirs = source.word(contract, *slot, at).await?;
+        if theirs != word.word {
+            let what = format!("{}: the index says {}, the chain {theirs}", word.subject, word.word);
+            return Ok(Difference { what, instance: word.subject.instance() });
+        }
+    }
+    let what = format!("the chain has words of {contract} that the index has not: events are missing");
+    Ok(Difference { what, instance: None })
 }
 
 impl Subject {

@@ -31,10 +31,15 @@ pub struct Config {
     /// How many blocks below the head are applied one by one and remembered by hash. A reorg that is deeper is
     /// survived too, from the last event that the chain still has.
     pub window: u64,
+    /// How often the storage roots of the state are compared with the chain's. None: never.
+    pub check_every: Option<Duration>,
+    /// How old the chain's head may become before the indexer is not ready. None: a chain may be as slow as it likes.
+    pub max_head_age: Option<Duration>,
 }
 
 impl Config {
-    /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks.
+    /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks, roots every ten
+    /// minutes.
     pub fn new(rpc_url: impl Into<String>, database_url: impl Into<String>, contract: Address) -> Self {
         Self {
             rpc_urls: vec![rpc_url.into()],
@@ -46,6 +51,8 @@ impl Config {
             max_range: 2_000,
             verify: None,
             window: 256,
+            check_every: Some(Duration::from_secs(600)),
+            max_head_age: None,
         }
     }
 }
@@ -61,6 +68,8 @@ impl std::fmt::Debug for Config {
             .field("max_range", &self.max_range)
             .field("verify", &self.verify)
             .field("window", &self.window)
+            .field("check_every", &self.check_every)
+            .field("max_head_age", &self.max_head_age)
             .finish_non_exhaustive()
     }
 }

@@ -43,6 +43,7 @@ pub(crate) async fn follow(
     let ranges = matches!(config.verify, None | Some(Verify::None));
     let mut follower = Follower { source, scout, index, backfill, ranges, heads: None, lags: false, without: 0 };
     loop {
+        follower.index.vitals.tick();
         let at_tip = follower.look(clock).await?;
         if trouble.is_over() {
             follower.index.writer.set_problem(None).await?;

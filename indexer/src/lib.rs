@@ -4,7 +4,7 @@
 //! tries again and recovers by itself. What ends it is what waiting cannot mend, such as a database that mirrors
 //! another chain.
 //!
-//! What this crate does **not** do: SQL (`store`), decoding of logs (`bindings`), answering anybody (`gateway`).
+//! What this crate does **not** do: SQL (`store`), decoding of logs (`bindings`), answering readers (`gateway`).
 //!
 //! In reading order:
 //! - [`config`]: what to mirror, from where, into what
@@ -17,13 +17,15 @@
 //! - `backfill`: ranges of blocks that nobody doubts; `follow`: block by block at the tip; `rewind`: after a reorg
 //! - [`storage`]: the contracts' storage as the index has it, and its root (pure); [`check`]: is it the chain's?
 //! - `supervise`: start, trouble, start again
-//! - [`progress`]: how far it is, for whoever draws a bar; `metrics`: the same for machines
+//! - [`progress`]: how far it is, for whoever draws a bar; `vitals`: how it feels; [`probes`]: both over HTTP, for
+//!   machines; `metrics`: figures
 //! - [`error`]: what goes wrong, and what of it is the end
 
 pub mod apply;
 pub mod check;
 pub mod config;
 pub mod error;
+pub mod probes;
 pub mod progress;
 pub mod reorg;
 pub mod storage;
@@ -40,9 +42,11 @@ mod scout;
 mod source;
 mod supervise;
 mod verify;
+mod vitals;
 
 pub use config::Config;
 pub use error::{IndexerError, RpcFailure};
 pub use progress::{Phase, Progress};
-pub use supervise::{run, run_with_progress};
+pub use supervise::{run, run_with_progress, run_with_vitals};
 pub use verify::Verify;
+pub use vitals::Vitals;

@@ -152,8 +152,9 @@ impl Source {
     pub(crate) async fn storage_root(&self, contract: Address, at: BlockRef) -> Result<B256, IndexerError> {
         let params = (contract, [B256::ZERO; 0], BlockId::hash(at.hash));
         let proof: EIP1186AccountProofResponse = self.ask("eth_getProof", params).await?;
-        let block: Option<StateBlock> = self.ask("eth_getBlockByHash", (at.hash, false)).await?;
-        let state_root = block.ok_or_else(|| self.incoherent(format!("it has no block {at}")))?.state_root;
+        let block: Option<Value> = self.ask("eth_getBlockByHash", (at.hash, false)).await?;
+        let block = block.ok_or_else(|| self.incoherent(format!("it has no block {at}")))?;
+        let state_root = self.state_root(block, at)?;
         let account = TrieAccount {
             nonce: proof.nonce,
             balance: proof.balance,
@@ -164,6 +165,19 @@ impl Source {
         verify_proof(state_root, key, Some(value), &proof.account_proof)
             .map_err(|e| self.incoherent(format!("its proof of {contract} at block {at} is wrong: {e}")))?;
         Ok(proof.storage_hash)
+    }
+
+    /// The state root of a block, which the block's hash commits to.
+    fn state_root(&self, block: Value, at: BlockRef) -> Result<B256, IndexerError> {
+        if self.verify != Verify::None {
+            let block: Option<rpc::Block> = serde_json::from_value(block.clone()).ok();
+            if !block.is_some_and(|block| block.header.hash == at.hash && hashes(&block.header)) {
+                let what = format!("the header of block {at} does not hash to it");
+                return Err(IndexerError::Lied { node: self.name.clone(), what });
+            }
+        }
+        let block: Result<StateBlock, _> = serde_json::from_value(block);
+        Ok(block.map_err(|_| self.incoherent(format!("its block {at} has no state root")))?.state_root)
     }
 
     /// Whose instances the contract at an address says that it endorses; none if it does not say.
