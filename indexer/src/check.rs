@@ -30,7 +30,7 @@ mod roots;
 mod schedule;
 mod tables;
 
-pub(crate) use roots::Found;
+pub(crate) use roots::{Found, wrong};
 pub(crate) use schedule::watch;
 
 /// How many differences are told.

@@ -33,6 +33,8 @@ pub struct Config {
     pub window: u64,
     /// How often the storage roots of the state are compared with the chain's. None: never.
     pub check_every: Option<Duration>,
+    /// Whether an index whose roots are not the chain's is mended.
+    pub rebuild: bool,
     /// How old the chain's head may become before the indexer is not ready. None: a chain may be as slow as it likes.
     pub max_head_age: Option<Duration>,
 }
@@ -52,6 +54,7 @@ impl Config {
             verify: None,
             window: 256,
             check_every: Some(Duration::from_secs(600)),
+            rebuild: true,
             max_head_age: None,
         }
     }
@@ -69,6 +72,7 @@ impl std::fmt::Debug for Config {
             .field("verify", &self.verify)
             .field("window", &self.window)
             .field("check_every", &self.check_every)
+            .field("rebuild", &self.rebuild)
             .field("max_head_age", &self.max_head_age)
             .finish_non_exhaustive()
     }

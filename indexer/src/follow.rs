@@ -11,6 +11,7 @@ use crate::{
     backfill::{Backfill, Stepped},
     guard,
     index::{Index, linked},
+    rebuild::rebuild,
     rewind::rewind,
     scout::Scout,
     source::Source,
@@ -44,6 +45,9 @@ pub(crate) async fn follow(
     let mut follower = Follower { source, scout, index, backfill, ranges, heads: None, lags: false, without: 0 };
     loop {
         follower.index.vitals.tick();
+        if follower.index.vitals.takes_rebuild() {
+            rebuild(source, follower.index, config).await?;
+        }
         let at_tip = follower.look(clock).await?;
         if trouble.is_over() {
             follower.index.writer.set_problem(None).await?;

@@ -15,6 +15,7 @@
 //! - `guard`: is this node's chain the one that the database mirrors
 //! - `index`: a batch, and a reorg, from node to database
 //! - `backfill`: ranges of blocks that nobody doubts; `follow`: block by block at the tip; `rewind`: after a reorg
+//! - `rebuild`: after a check that found something
 //! - [`storage`]: the contracts' storage as the index has it, and its root (pure); [`check`]: is it the chain's?
 //! - `supervise`: start, trouble, start again
 //! - [`progress`]: how far it is, for whoever draws a bar; `vitals`: how it feels; [`probes`]: both over HTTP, for
@@ -37,6 +38,7 @@ mod index;
 mod log;
 mod metrics;
 mod nodes;
+mod rebuild;
 mod rewind;
 mod scout;
 mod source;

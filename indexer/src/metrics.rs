@@ -74,6 +74,11 @@ pub(crate) fn differs(instance: &str, does: bool) {
     gauge!("rollcall_indexer_root_differs", "instance" => instance.to_owned()).set(flag(does));
 }
 
+/// The index was mended: its state, or its events, too.
+pub(crate) fn rebuilt(what: &'static str) {
+    counter!("rollcall_indexer_rebuilds_total", "what" => what).increment(1);
+}
+
 /// What is true at one moment.
 pub(crate) fn gauges(health: &Health) {
     gauge!("rollcall_indexer_ready").set(flag(health.is_ready() && !health.standby));

@@ -163,7 +163,7 @@ impl Source {
         };
         let (key, value) = (Nibbles::unpack(keccak256(contract)), alloy_rlp::encode(account));
         verify_proof(state_root, key, Some(value), &proof.account_proof)
-            .map_err(|e| self.incoherent(format!("its proof of {contract} at block {at} is wrong: {e}")))?;
+            .map_err(|e| self.incoherent(format!("its proof of {contract} at block {at} is wrong: {}", plain(e))))?;
         Ok(proof.storage_hash)
     }
 

@@ -150,6 +150,16 @@ impl Vitals {
         self.signs().check.clone().filter(|found| !found.agrees())
     }
 
+    /// The state is to be made anew.
+    pub(crate) fn order_rebuild(&self) {
+        self.signs().rebuild = true;
+    }
+
+    /// Whether it is, once.
+    pub(crate) fn takes_rebuild(&self) -> bool {
+        std::mem::take(&mut self.signs().rebuild)
+    }
+
     /// All of it at one moment.
     pub(crate) fn health(&self) -> Health {
         let (progress, now) = (*self.0.progress.borrow(), self.now());

@@ -5,6 +5,7 @@
 //! writer that another one has replaced can do nothing any more, however late it wakes up.
 //!
 //! - [`mod@load`]: what the indexer reads back; [`leader`]: which of several indexers works
+//! - `rebuild`: all state anew
 //! - `write`: the statements of a batch; `grants`: those of proposals, grants and endorsements
 //! - `columns`: columns to values and back
 
@@ -24,9 +25,11 @@ pub mod load;
 
 pub(crate) mod columns;
 pub(crate) mod grants;
+mod rebuild;
 mod write;
 
 pub use load::{History, Touched, checkpoint};
+pub use rebuild::Whole;
 
 /// How many rows `changes` keeps: a gateway that is further behind reads everything anew.
 pub const CHANGES_KEPT: i64 = 100_000;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use anvil_fixtures::Scenario;
 use anyhow::{Context, Result, ensure};
 use e2e::{World, database, eventually, watched::Watched};
 use faulty_rpc::{Fault, FaultyRpc};
+use indexer::check::{Report, check};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// A world with a registered instance, whose own indexer has stopped.
@@ -87,7 +89,8 @@ async fn a_chain_that_stands_still_is_stale_only_if_the_settings_say_so() -> Res
 #[tokio::test]
 async fn a_root_that_is_not_the_chains_makes_it_not_ready_and_names_the_instance() -> Result<()> {
     let world = indexed(World::start().await?).await?;
-    let config = indexer::Config { check_every: Some(Duration::from_millis(50)), ..world.indexer_config() };
+    let every = Some(Duration::from_millis(50));
+    let config = indexer::Config { check_every: every, rebuild: false, ..world.indexer_config() };
     let watched = Watched::start(config).await?;
     watched.is_ready().await?;
     eventually("a check", async || {
@@ -114,6 +117,45 @@ async fn a_root_that_is_not_the_chains_makes_it_not_ready_and_names_the_instance
         watched.is_ready().await.context(mend)?;
         ensure!(watched.metric(&metric).await? == 0.0, "{mend}");
     }
+    watched.stop().await
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_what_the_chain_says_is_mended_by_itself() -> Result<()> {
+    let mut world = World::play(Scenario::Governance).await?;
+    world.take_indexer()?.stop().await?;
+    let config = indexer::Config { check_every: Some(Duration::from_millis(50)), ..world.indexer_config() };
+    let watched = Watched::start(config).await?;
+    watched.is_ready().await?;
+    let mut db = PgConnection::connect(&world.database_url).await?;
+    // State alone: wrong, lost, made up. Then state and the events that it follows from.
+    for (what, damage) in [
+        ("state", "UPDATE live SET ttl = ttl + 1"),
+        ("state", "DELETE FROM instance"),
+        ("state", "UPDATE namespace SET owner = '\\x0101010101010101010101010101010101010101'"),
+        (
+            "state",
+            "INSERT INTO operator SELECT set_byte(slot, 0, 255 - get_byte(slot, 0)), block_number, log_index,
+                                         operator, owner, permissions, expires_at FROM operator LIMIT 1",
+        ),
+        ("events", "WITH gone AS (DELETE FROM event WHERE kind = 'Registered') DELETE FROM live"),
+        ("events", "WITH bad AS (UPDATE event SET data = data || '\\x00') UPDATE live SET epoch = epoch + 1"),
+    ] {
+        let counter = format!("rollcall_indexer_rebuilds_total{{what=\"{what}\"}}");
+        let before = watched.metric(&counter).await.unwrap_or_default();
+        sqlx::query(AssertSqlSafe(damage)).execute(&mut db).await.context(damage)?;
+        eventually("it is mended", async || watched.metric(&counter).await.ok().filter(|n| *n > before))
+            .await
+            .context(damage)?;
+        watched.is_ready().await.context(damage)?;
+        eventually("all of it agrees", async || {
+            check(&world.indexer_config(), |_| {}).await.ok().filter(Report::agrees)
+        })
+        .await
+        .context(damage)?;
+    }
+    // Gateways saw it come back.
+    world.synced().await?;
     watched.stop().await
 }
 

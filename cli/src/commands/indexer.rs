@@ -51,6 +51,9 @@ pub struct Args {
     /// How often the storage roots of the index are compared with the chain's; 0: never
     #[arg(long, value_parser = seldom, default_value = "10m", value_name = "DURATION", help_heading = "Operations")]
     pub check_every: Duration,
+    /// Only say so when they differ: leave the index as it is
+    #[arg(long, help_heading = "Operations")]
+    pub no_rebuild: bool,
     /// How long the chain may have no new block before this indexer is not ready [default: as long as it likes]
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "Operations")]
     pub max_head_age: Option<Duration>,
@@ -122,6 +125,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         window: args.window,
         verify: args.verify,
         check_every: Some(args.check_every).filter(|every| !every.is_zero()),
+        rebuild: !args.no_rebuild,
         max_head_age: args.max_head_age,
         ..args.index.config(settings)?
     };

@@ -82,10 +82,12 @@ async fn roots_by(url: &str, config: &Config) -> Result<Found, IndexerError> {
 
 /// All words, of all that the tables say, a page at a time.
 async fn words(audit: &mut Audit) -> Result<Storage, IndexerError> {
-    let mut state = State::default();
-    state.namespaces = audit.namespaces().await?.into_iter().map(|row| (row.id, row)).collect();
-    state.services = audit.services().await?.into_iter().map(|row| (row.key, row)).collect();
-    state.grants = audit.grants().await?.into_iter().map(|(_, row)| (row.grant.slot(), row)).collect();
+    let state = State {
+        namespaces: audit.namespaces().await?.into_iter().map(|row| (row.id, row)).collect(),
+        services: audit.services().await?.into_iter().map(|row| (row.key, row)).collect(),
+        grants: audit.grants().await?.into_iter().map(|(_, row)| (row.grant.slot(), row)).collect(),
+        ..State::default()
+    };
     let mut storage = Storage::of(&state);
     let mut after = None;
     loop {
@@ -97,7 +99,8 @@ async fn words(audit: &mut Audit) -> Result<Storage, IndexerError> {
     }
 }
 
-async fn wrong(source: &Source, words: Storage, at: BlockRef) -> Result<Option<Difference>, IndexerError> {
+/// The first of these words that is not the chain's at a block, if they have another root.
+pub(crate) async fn wrong(source: &Source, words: Storage, at: BlockRef) -> Result<Option<Difference>, IndexerError> {
     let Storage { registry, endorsements } = words;
     let contracts = [(Some(source.contract()), registry), (source.endorsements(), endorsements)];
     for (contract, words) in contracts {

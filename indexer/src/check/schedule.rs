@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use super::{Found, roots::roots};
-use crate::{Config, Phase, Vitals, metrics};
+use crate::{Config, Phase, Vitals, error::plain, metrics};
 
 /// After a check that could not be done, or that found something, the next one is not far.
 const SOON: Duration = Duration::from_secs(10);
@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_secs(10);
 pub(crate) async fn watch(config: &Config, vitals: &Vitals) -> Infallible {
     let mut progress = vitals.progress();
     let Some(every) = config.check_every else { return std::future::pending().await };
-    let mut could = true;
+    let (mut could_not, mut wrong) = (0_u32, 0_u32);
     loop {
         // Of an index that catches up, nodes would have to know the old state.
         if progress.wait_for(|progress| progress.phase == Phase::Follow).await.is_err() {
@@ -24,15 +24,20 @@ pub(crate) async fn watch(config: &Config, vitals: &Vitals) -> Infallible {
         metrics::checked(found.as_ref(), took);
         let wait = match found {
             Ok(found) => {
-                could = true;
                 let agrees = found.agrees();
+                (could_not, wrong) = (0, if agrees { 0 } else { wrong + 1 });
                 tell(vitals, found);
+                // If it does not help, it is not done again and again.
+                if config.rebuild && wrong.is_power_of_two() {
+                    vitals.order_rebuild();
+                }
                 if agrees { every } else { every.min(SOON) }
             }
             Err(error) => {
-                // The index may be right all the same. A node that cannot prove a root will not be able to tomorrow.
-                if std::mem::take(&mut could) {
-                    tracing::warn!(%error, "the roots cannot be compared; says so once, and tries again");
+                // The index may be right all the same. Once may be a reorg; twice is a node that does not know how.
+                could_not = could_not.saturating_add(1);
+                if could_not == 2 {
+                    tracing::warn!(error = plain(error), "the roots cannot be compared; tries again, and says so once");
                 }
                 every.min(SOON)
             }

@@ -58,6 +58,8 @@ pub(crate) struct Signs {
     pub(crate) bad_log: Option<String>,
     /// What the last comparison of the roots found.
     pub(crate) check: Option<Found>,
+    /// Whether the state is to be made anew.
+    pub(crate) rebuild: bool,
 }
 
 /// One of the things that must be so.
