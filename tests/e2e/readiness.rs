@@ -135,8 +135,9 @@ async fn an_index_that_is_not_what_the_chain_says_is_mended_by_itself() -> Resul
         ("state", "UPDATE namespace SET owner = '\\x0101010101010101010101010101010101010101'"),
         (
             "state",
-            "INSERT INTO operator SELECT set_byte(slot, 0, 255 - get_byte(slot, 0)), block_number, log_index,
-                                         operator, owner, permissions, expires_at FROM operator LIMIT 1",
+            "INSERT INTO operator (slot, owner, operator, permissions, expires_at, block_number, log_index)
+             SELECT set_byte(slot, 0, 255 - get_byte(slot, 0)), operator, owner, permissions, expires_at, block_number, log_index
+             FROM operator LIMIT 1",
         ),
         ("events", "WITH gone AS (DELETE FROM event WHERE kind = 'Registered') DELETE FROM live"),
         ("events", "WITH bad AS (UPDATE event SET data = data || '\\x00') UPDATE live SET epoch = epoch + 1"),
