@@ -140,14 +140,15 @@ async fn an_index_that_is_not_what_the_chain_says_is_mended_by_itself() -> Resul
              FROM operator LIMIT 1",
         ),
         ("events", "WITH gone AS (DELETE FROM event WHERE kind = 'Registered') DELETE FROM live"),
-        ("events", "WITH bad AS (UPDATE event SET data = data || '\\x00') UPDATE live SET epoch = epoch + 1"),
+        ("events", "WITH bad AS (UPDATE event SET data = '\\x01') UPDATE live SET epoch = epoch + 1"),
     ] {
         let counter = format!("rollcall_indexer_rebuilds_total{{what=\"{what}\"}}");
         let before = watched.metric(&counter).await.unwrap_or_default();
         sqlx::query(AssertSqlSafe(damage)).execute(&mut db).await.context(damage)?;
-        eventually("it is mended", async || watched.metric(&counter).await.ok().filter(|n| *n > before))
-            .await
-            .context(damage)?;
+        let mended = eventually("it is mended", async || watched.metric(&counter).await.ok().filter(|n| *n > before));
+        if let Err(error) = mended.await {
+            return Err(error.context(format!("{damage}: {:?}", watched.get("/readyz").await)));
+        }
         watched.is_ready().await.context(damage)?;
         eventually("all of it agrees", async || {
             check(&world.indexer_config(), |_| {}).await.ok().filter(Report::agrees)
