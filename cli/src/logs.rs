@@ -1,8 +1,12 @@
 //! What goes to stderr besides errors: tracing, as text or JSON.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::LazyLock,
+};
 
 use clap::ValueEnum;
+use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -34,23 +38,47 @@ pub fn init(format: LogFormat, level: Option<LogLevel>, default: LogLevel) {
     let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| !text.is_empty());
     let filter = match (level, from_environment) {
         (None, Some(text)) => EnvFilter::builder().parse_lossy(text),
-        (level, _) => EnvFilter::builder().parse_lossy(directives(level.unwrap_or(default))),
+        (level, _) => {
+            // There is a bar instead.
+            let bar = matches!(format, LogFormat::Text) && io::stderr().is_terminal();
+            EnvFilter::builder().parse_lossy(directives(level.unwrap_or(default), bar))
+        }
     };
     let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines).with_ansi(io::stderr().is_terminal());
     match format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),
     }
 }
 
-fn directives(level: LogLevel) -> String {
+/// The bars below the lines.
+pub fn bars() -> &'static MultiProgress {
+    static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+    &BARS
+}
+
+/// Writes lines above the bars.
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        bars().suspend(|| io::stderr().write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+fn directives(level: LogLevel, bar: bool) -> String {
     let word = format!("{level:?}").to_lowercase();
     if matches!(level, LogLevel::Off | LogLevel::Error) {
         return word;
     }
     let ours = OURS.map(|name| format!("{name}={word}")).join(",");
-    format!("warn,sqlx=error,{ours}")
+    let bar = if bar && level == LogLevel::Info { ",indexer::backfill=warn" } else { "" };
+    format!("warn,sqlx=error,{ours}{bar}")
 }
 
 #[cfg(test)]
@@ -59,7 +87,9 @@ mod tests {
 
     #[test]
     fn others_stay_quiet() {
-        assert!(directives(LogLevel::Debug).starts_with("warn,sqlx=error,rollcall=debug,"));
-        assert_eq!(directives(LogLevel::Off), "off");
+        assert!(directives(LogLevel::Debug, true).starts_with("warn,sqlx=error,rollcall=debug,"));
+        assert!(directives(LogLevel::Info, true).ends_with(",indexer::backfill=warn"));
+        assert!(!directives(LogLevel::Debug, true).contains("backfill"));
+        assert_eq!(directives(LogLevel::Off, false), "off");
     }
 }

@@ -17,7 +17,7 @@ use store::rows::BlockRow;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, source::Source};
+use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, progress::Pace, source::Source};
 
 /// A run of fewer blocks is not worth a range: they are followed one by one.
 const WORTH: u64 = 16;
@@ -177,20 +177,27 @@ impl Part {
 
 /// What the log says of a backfill, now and then.
 #[derive(Debug, Default)]
-pub(crate) struct Said(Option<Duration>);
+pub(crate) struct Said {
+    at: Option<Duration>,
+    pace: Pace,
+}
 
 impl Said {
     pub(crate) fn say(&mut self, index: &Index, target: u64, clock: &dyn Clock) {
         let now = clock.monotonic();
-        let due = self.0.is_none_or(|said| now.saturating_sub(said) >= SAY_EVERY);
+        let rate = self.pace.look(now, *index.progress.borrow());
+        let due = self.at.is_none_or(|at| now.saturating_sub(at) >= SAY_EVERY);
         if due || index.head.number == target {
-            self.0 = Some(now);
+            self.at = Some(now);
             let progress = *index.progress.borrow();
             tracing::info!(
                 head = progress.head,
                 tip = progress.tip,
                 percent = progress.percent(),
                 events = progress.events,
+                events_per_s = rate.events_per_s.round(),
+                blocks_per_s = rate.blocks_per_s.round(),
+                eta_s = rate.left.map(|left| left.as_secs()),
                 "backfill"
             );
         }

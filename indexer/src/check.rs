@@ -1,26 +1,40 @@
 //! Is the index what the chain says? Everything in it is looked at, as of one moment.
 //!
 //! - the words of both contracts, rebuilt from the events in the index, must have the storage root that the chain has at
-//!   a finalized block, or, on a chain that has none yet, at the head of the index;
-//!   (`roots`);
+//!   a finalized block, or, on a chain that has none yet, at the head of the index (`words`);
 //! - the events must be the node's logs, column by column (`events`);
 //! - the state in the tables must be the one that follows from the events (`tables`), and so must heartbeats, but for
 //!   those that are old, and uptimes (`history`).
 //!
 //! The roots alone say whether state was lost or made up, whatever the node withholds. The rest names what differs, and
 //! covers what the contract does not keep: bodies of records, hashes of transactions, heartbeats of old.
+//!
+//! - `events`, `tables`: as above
+//! - `roots`: a shorter check, of the state in the tables alone; `schedule`: that one, again and again
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use domain::{B256, BlockRef, InstanceId};
+use domain::{Address, B256, BlockRef, InstanceId};
 use store::{audit::Audit, rows::Checkpoint, schema};
 
-use crate::{Config, IndexerError, apply::State, guard, log::Contracts, source::Source, storage::Subject};
+use crate::{
+    Config, IndexerError, Verify,
+    apply::State,
+    guard,
+    log::Contracts,
+    source::Source,
+    storage::{Storage, Subject, Word},
+};
 
 mod events;
 mod history;
 mod roots;
+mod schedule;
 mod tables;
+mod words;
+
+pub(crate) use roots::{Found, wrong};
+pub(crate) use schedule::watch;
 
 use history::History;
 
@@ -104,7 +118,8 @@ pub struct Progress {
 pub async fn check(config: &Config, told: impl FnMut(Progress)) -> Result<Report, IndexerError> {
     let contracts = Contracts { registry: config.contract, endorsements: config.endorsements };
     let url = config.rpc_urls.first().map_or("", String::as_str);
-    let source = Source::connect(url, contracts, false).await?;
+    let mut source = Source::connect(url, contracts, false).await?;
+    source.verify(Verify::Headers).await?;
     let pool = schema::connect(&config.database_url).await?;
     let mut audit = Audit::begin(&pool).await?;
     let stored = audit.checkpoint().clone();
@@ -119,7 +134,7 @@ struct Check<'a> {
     source: Source,
     config: &'a Config,
     stored: Checkpoint,
-    found: Found,
+    found: Differences,
     /// What follows from the events so far.
     state: State,
     history: History,
@@ -128,12 +143,12 @@ struct Check<'a> {
 
 /// What differs.
 #[derive(Default)]
-struct Found {
+struct Differences {
     differences: VecDeque<Difference>,
     more: u64,
 }
 
-impl Found {
+impl Differences {
     fn note(&mut self, instance: Option<InstanceId>, what: impl Into<String>) {
         if self.differences.len() < TOLD {
             self.differences.push_back(Difference { what: what.into(), instance });
@@ -174,7 +189,7 @@ impl Check<'_> {
         self.compare_tables(audit).await?;
         self.compare_history(audit).await?;
         self.still_there(head).await?;
-        let Found { differences, more } = std::mem::take(&mut self.found);
+        let Differences { differences, more } = std::mem::take(&mut self.found);
         Ok(Report {
             head,
             at,
@@ -209,6 +224,33 @@ impl Check<'_> {
                  the index; try again"
             ))),
         }
+    }
+}
+
+impl Check<'_> {
+    /// Both roots of each contract.
+    async fn roots(&mut self, at: BlockRef) -> Result<(Roots, Option<Roots>), IndexerError> {
+        let Storage { registry, endorsements } = Storage::of(&self.state);
+        let registry = self.roots_of(self.source.contract(), registry, at).await?;
+        let Some(address) = self.source.endorsements() else { return Ok((registry, None)) };
+        if endorsements.is_empty() && self.source.code(address, at.number).await?.is_empty() {
+            return Ok((registry, None));
+        }
+        Ok((registry, Some(self.roots_of(address, endorsements, at).await?)))
+    }
+
+    async fn roots_of(
+        &mut self,
+        contract: Address,
+        words: BTreeMap<B256, Word>,
+        at: BlockRef,
+    ) -> Result<Roots, IndexerError> {
+        let (roots, differences) = words::compare(&self.source, contract, words, at).await?;
+        if roots.index != roots.chain {
+            self.found.note(None, format!("the storage root of {contract} at block {at} is not the chain's"));
+        }
+        differences.into_iter().for_each(|Difference { instance, what }| self.found.note(instance, what));
+        Ok(roots)
     }
 }
 

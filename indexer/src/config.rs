@@ -37,11 +37,17 @@ pub struct Config {
     pub window: u64,
     /// For how many days heartbeats are kept one by one; 0: for ever. Uptimes are kept for ever.
     pub keep_heartbeats: u64,
+    /// How often the storage roots of the state are compared with the chain's. None: never.
+    pub check_every: Option<Duration>,
+    /// Whether an index whose roots are not the chain's is mended.
+    pub rebuild: bool,
+    /// How old the chain's head may become before the indexer is not ready. None: a chain may be as slow as it likes.
+    pub max_head_age: Option<Duration>,
 }
 
 impl Config {
-    /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks,
-    /// heartbeats of 30 days.
+    /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks, heartbeats of
+    /// 30 days, roots every ten minutes.
     pub fn new(rpc_url: impl Into<String>, database_url: impl Into<String>, contract: Address) -> Self {
         Self {
             rpc_urls: vec![rpc_url.into()],
@@ -55,6 +61,9 @@ impl Config {
             verify: None,
             window: 256,
             keep_heartbeats: 30,
+            check_every: Some(Duration::from_secs(600)),
+            rebuild: true,
+            max_head_age: None,
         }
     }
 }
@@ -72,6 +81,9 @@ impl std::fmt::Debug for Config {
             .field("verify", &self.verify)
             .field("window", &self.window)
             .field("keep_heartbeats", &self.keep_heartbeats)
+            .field("check_every", &self.check_every)
+            .field("rebuild", &self.rebuild)
+            .field("max_head_age", &self.max_head_age)
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     backfill::{self, Part, Range, Said},
     guard,
     index::{Index, linked},
+    rebuild::rebuild,
     rewind::rewind,
     scout::Scout,
     source::{QUESTIONS, Source},
@@ -54,6 +55,10 @@ pub(crate) async fn follow(
         without: 0,
     };
     loop {
+        follower.index.vitals.tick();
+        if follower.index.vitals.takes_rebuild() {
+            rebuild(source, follower.index, config).await?;
+        }
         let at_tip = follower.look(clock).await?;
         if trouble.is_over() {
             follower.index.writer.set_problem(None).await?;

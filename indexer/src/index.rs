@@ -7,7 +7,7 @@ use store::{
 };
 
 use crate::{
-    IndexerError, Progress,
+    IndexerError, Progress, Vitals,
     apply::{Entry, Needs, Past, State},
     log::{Contracts, bad, decode_row, heartbeats},
     metrics,
@@ -28,6 +28,7 @@ pub(crate) struct Index {
     /// The first day that heartbeats have a partition of.
     pub(crate) heartbeats_from: u64,
     pub(crate) progress: tokio::sync::watch::Sender<Progress>,
+    pub(crate) vitals: Vitals,
 }
 
 impl Index {
@@ -59,7 +60,8 @@ impl Index {
             leases: state.leases.into_iter().collect(),
             grants: state.grants.into_values().collect(),
         };
-        self.writer.apply(self.head, head, heads, self.window, &batch).await?;
+        let write = self.writer.apply(self.head, head, heads, self.window, &batch);
+        self.vitals.write("batch", write).await?;
         self.moved(&head, heads, batch.events.len() as u64);
         Ok(())
     }
@@ -85,7 +87,7 @@ impl Index {
             heartbeats,
             grants: state.grants.into_values().collect(),
         };
-        self.writer.reorg(self.head, heads, &reorg).await?;
+        self.vitals.write("reorg", self.writer.reorg(self.head, heads, &reorg)).await?;
         let depth = self.head.number - ancestor.block.number;
         tracing::info!(
             depth, ancestor = %ancestor.block, was = %self.head, tip = %tip, instances = reorg.touched.instances.len(),
@@ -158,8 +160,9 @@ impl Index {
             progress.head = head.block.number;
             progress.tip = heads.latest;
             progress.events += events;
-            metrics::progress(progress, events);
         });
+        self.vitals.proceeds(head.block, heads);
+        metrics::events(events);
     }
 
     /// The highest block of the index that will stay: a finalized one; on a chain without finality one that is as far
@@ -184,11 +187,11 @@ impl Index {
 
     /// Says that the head is the chain's tip.
     pub(crate) async fn confirm(&self, heads: Heads) -> Result<(), IndexerError> {
-        self.writer.confirm(self.head, heads).await?;
+        self.vitals.write("confirm", self.writer.confirm(self.head, heads)).await?;
+        self.vitals.proceeds(self.head, heads);
         self.progress.send_if_modified(|progress| {
             let before = *progress;
             progress.tip = heads.latest;
-            metrics::progress(progress, 0);
             *progress != before
         });
         Ok(())

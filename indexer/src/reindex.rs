@@ -60,7 +60,8 @@ pub async fn reindex(
     let mut reindex = Reindex::begin(&live).await?;
     reindex.prepare(options.fresh).await?;
     reindex.check().await?;
-    let config = Config { place: Place::Beside, ..config };
+    // The check on a schedule looks at the index in use.
+    let config = Config { place: Place::Beside, check_every: None, ..config };
     let work = run_with_progress(config, clock.clone(), shutdown, progress.clone());
     let mut builder = Builder { live, reindex: Some(reindex), clock, progress, checked: false, seen: None, said: None };
     let done = tokio::select! {

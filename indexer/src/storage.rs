@@ -63,6 +63,12 @@ impl Storage {
         storage
     }
 
+    /// Those of another part of the state, too.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.registry.extend(other.registry);
+        self.endorsements.extend(other.endorsements);
+    }
+
     fn put_namespace(&mut self, row: &NamespaceRow) {
         let word = words::namespace(row.owner, row.open, row.epoch);
         self.put(layout::namespace(row.id), word, Subject::Namespace(row.id));

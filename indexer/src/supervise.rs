@@ -8,12 +8,12 @@ use store::{
     rows::Checkpoint,
     schema::{self, PgPool},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, IndexerError, Phase, Progress, Verify, error::plain, follow::follow, guard, index::Index, log::Contracts,
-    metrics, nodes::Nodes, scout::Scout, source::Source, upkeep,
+    Config, IndexerError, Phase, Progress, Verify, Vitals, check, error::plain, follow::follow, guard, index::Index,
+    log::Contracts, metrics, nodes::Nodes, scout::Scout, source::Source, upkeep,
 };
 
 /// The first and the longest wait before a new start.
@@ -49,19 +49,40 @@ pub async fn run_with_progress(
     shutdown: CancellationToken,
     progress: watch::Sender<Progress>,
 ) -> Result<(), IndexerError> {
+    run_with_vitals(config, shutdown, Vitals::with_progress(clock, progress)).await
+}
+
+/// As [`run`], by the clock of `vitals`, which always say how it feels.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_vitals(config: Config, shutdown: CancellationToken, vitals: Vitals) -> Result<(), IndexerError> {
+    vitals.begin(&config);
     let nodes = Nodes::new(&config.rpc_urls, config.max_range);
+    let (clock, progress) = (vitals.clock().clone(), vitals.progress_sender().clone());
     let trouble = Trouble::default();
     let (pool, candidate, writer) = (None, None, None);
-    let mut supervisor = Supervisor { config, clock, progress, pool, candidate, writer, nodes, trouble };
+    // On a task of its own: it must not hold up the loop.
+    let mut beside = JoinSet::new();
+    let (watched, to_watch) = (config.clone(), vitals.clone());
+    beside.spawn(vitals.record(async move { check::watch(&watched, &to_watch).await }));
+    let mut supervisor =
+        Supervisor { config, clock, progress, vitals: vitals.clone(), pool, candidate, writer, nodes, trouble };
     tokio::select! {
         () = shutdown.cancelled() => {
             tracing::info!("indexer: told to stop");
             Ok(())
         }
-        Err(error) = supervisor.supervise() => {
+        Err(error) = vitals.record(supervisor.supervise()) => {
             tracing::error!(%error, "indexer: stops");
             Err(error)
         }
+        () = vitals.upkeep() => Ok(()),
+        // It never ends by itself. An index that nobody checks unnoticed would be worse than none.
+        Some(Err(error)) = beside.join_next() => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Ok(()),
+        },
     }
 }
 
@@ -69,6 +90,7 @@ struct Supervisor {
     config: Config,
     clock: Arc<dyn Clock>,
     progress: watch::Sender<Progress>,
+    vitals: Vitals,
     pool: Option<PgPool>,
     candidate: Option<Candidate>,
     writer: Option<Writer>,
@@ -79,8 +101,10 @@ struct Supervisor {
 impl Supervisor {
     async fn supervise(&mut self) -> Result<Infallible, IndexerError> {
         loop {
+            self.vitals.tick();
             let Err(error) = self.session().await;
             metrics::trouble(&error);
+            self.vitals.trouble(&error);
             let mut wait = self.trouble.take(&error, &*self.clock);
             let other = self.blame(&error);
             let is_fatal = error.is_fatal() && (error.node().is_none() || self.nodes.all_lied());
@@ -94,6 +118,7 @@ impl Supervisor {
             if other {
                 wait = Duration::ZERO;
             }
+            self.vitals.rests(wait);
             tokio::time::sleep(wait).await;
         }
     }
@@ -145,6 +170,7 @@ impl Supervisor {
             progress.start = if first { checkpoint.head.number } else { progress.start };
             (progress.head, progress.tip) = (checkpoint.head.number, checkpoint.heads.latest);
         });
+        self.vitals.starts_at(checkpoint.head, checkpoint.heads);
         let mut index = Index {
             writer,
             origin: checkpoint.origin,
@@ -154,6 +180,7 @@ impl Supervisor {
             keep_heartbeats: self.config.keep_heartbeats,
             heartbeats_from,
             progress: self.progress.clone(),
+            vitals: self.vitals.clone(),
         };
         let scout = Scout::start(self.nodes.others(self.clock.monotonic()), contracts, self.clock.clone());
         follow(&Arc::new(source), &scout, &mut index, (&self.config, range), &*self.clock, &mut self.trouble).await
@@ -178,11 +205,13 @@ impl Supervisor {
             let news = self
                 .progress
                 .send_if_modified(|progress| std::mem::replace(&mut progress.phase, Phase::Standby) != Phase::Standby);
+            self.vitals.stands_by();
             if news {
                 tracing::info!("indexer: stands by, for another one works on this database");
             }
             tokio::time::sleep(STANDBY).await;
         }
+        self.vitals.leads();
         self.candidate = Some(candidate);
         Ok(())
     }

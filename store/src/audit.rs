@@ -141,6 +141,20 @@ impl Audit {
         Ok(count.cast_unsigned())
     }
 
+    /// The first instance that was registered, by the events, and is not in the tables.
+    pub async fn first_lost_instance(&mut self) -> Result<Option<InstanceId>, StoreError> {
+        let row = sqlx::query(
+            "SELECT min(event.instance_id) AS instance_id FROM event
+             LEFT JOIN instance ON instance.instance_id = event.instance_id
+             LEFT JOIN live ON live.instance_id = event.instance_id
+             WHERE event.kind = 'Registered' AND (instance.label IS NULL OR live.epoch IS NULL)
+             HAVING count(*) > 0",
+        )
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        row.map(|row| instance(&Columns { table: "event", row: &row })).transpose()
+    }
+
     /// All proposals, grants and endorsements of whatever epoch, each with the slot that it is filed under.
     pub async fn grants(&mut self) -> Result<Vec<(B256, GrantRow)>, StoreError> {
         let mut all = Vec::new();

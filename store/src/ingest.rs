@@ -8,6 +8,7 @@
 //! - `write`: the statements of a batch; `grants`: those of proposals, grants and endorsements; `heartbeats`: those of
 //!   heartbeats, by day
 //! - `uptime`: what becomes of a day when it is over
+//! - `rebuild`: all state anew
 //! - `columns`: columns to values and back
 
 use alloy_primitives::B256;
@@ -27,10 +28,12 @@ pub mod load;
 pub(crate) mod columns;
 pub(crate) mod grants;
 mod heartbeats;
+mod rebuild;
 pub(crate) mod uptime;
 mod write;
 
 pub use load::{History, Touched, checkpoint};
+pub use rebuild::Whole;
 pub use uptime::RollUp;
 
 /// How many rows `changes` keeps: a gateway that is further behind reads everything anew.

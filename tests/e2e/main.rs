@@ -7,6 +7,7 @@ mod governance;
 mod hostile;
 mod lifecycle;
 mod other_chain;
+mod readiness;
 mod reindex;
 mod reorg;
 mod restart;

@@ -7,11 +7,13 @@
 //! - [`world`]: the world and its parts
 //! - [`part`]: an indexer or gateway that can be stopped and started again
 //! - [`database`]: one Postgres for all tests of a process, a database for each
+//! - [`watched`]: an indexer whose probes are asked, by a clock of the test's
 //! - [`wait`]: waiting for conditions
 
 pub mod database;
 pub mod part;
 pub mod wait;
+pub mod watched;
 pub mod world;
 
 pub use wait::eventually;

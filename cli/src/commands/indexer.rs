@@ -1,19 +1,25 @@
 //! `rollcall indexer`
 
-use std::{str::FromStr, time::Duration};
+use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use anyhow::{Context, Result};
 use client::{SecretUrl, deploy};
 use domain::{Address, SystemClock};
+use indexer::{Vitals, probes::Probes};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::target::{Contract, RegistryArgs, account, poll_interval},
-    config::{CONTRACT, DATABASE_URL, DEPLOY_BLOCK, DatabaseUrl, ENDORSEMENTS, FALLBACK_RPC_URLS, RPC_URL, Settings},
+    commands::target::{Contract, RegistryArgs, account, duration, poll_interval, seldom},
+    config::{
+        CONTRACT, DATABASE_URL, DEPLOY_BLOCK, DatabaseUrl, ENDORSEMENTS, FALLBACK_RPC_URLS, INDEXER_LISTEN, RPC_URL,
+        Settings,
+    },
     exit::{Exit, Interrupted},
     signals::Signals,
 };
 
+mod bar;
 mod check;
 mod reindex;
 
@@ -42,6 +48,19 @@ pub struct Args {
     /// For how many days heartbeats are kept one by one; 0: for ever. Uptimes per day are kept for ever
     #[arg(long, default_value_t = 30, value_name = "DAYS")]
     pub keep_heartbeats: u64,
+    /// Address and port of /livez, /readyz and /metrics; port 0 takes a free one; none: no probes [default:
+    /// 127.0.0.1:9465] [env: ROLLCALL_INDEXER_LISTEN; file: indexer_listen]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Operations")]
+    pub listen: Option<String>,
+    /// How often the storage roots of the index are compared with the chain's; 0: never
+    #[arg(long, value_parser = seldom, default_value = "10m", value_name = "DURATION", help_heading = "Operations")]
+    pub check_every: Duration,
+    /// Only say so when they differ: leave the index as it is
+    #[arg(long, help_heading = "Operations")]
+    pub no_rebuild: bool,
+    /// How long the chain may have no new block before this indexer is not ready [default: as long as it likes]
+    #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = "Operations")]
+    pub max_head_age: Option<Duration>,
 }
 
 /// What else there is to do with an index.
@@ -113,11 +132,25 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         window: args.window,
         verify: args.verify,
         keep_heartbeats: args.keep_heartbeats,
+        check_every: Some(args.check_every).filter(|every| !every.is_zero()),
+        rebuild: !args.no_rebuild,
+        max_head_age: args.max_head_age,
         ..args.index.config(settings)?
     };
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
-    let work = indexer::run(config, SystemClock::new(), stop.clone());
+    let clock = SystemClock::new();
+    let vitals = Vitals::new(clock.clone());
+    let Listen(listen) = settings.get(&INDEXER_LISTEN, args.listen.as_deref())?.unwrap_or_default();
+    // Answers until the work has ended: "told to stop" is a state, too.
+    let mut beside = JoinSet::new();
+    if let Some(listen) = listen {
+        let probes = Probes::bind(listen, vitals.clone()).await.context("indexer")?;
+        tracing::info!(address = %probes.local_addr(), "probes and metrics");
+        beside.spawn(probes.serve(CancellationToken::new()));
+    }
+    beside.spawn(bar::draw(vitals.progress(), clock));
+    let work = indexer::run_with_vitals(config, stop.clone(), vitals);
     tokio::pin!(work);
     tokio::select! {
         result = &mut work => result.context("indexer")?,
@@ -143,6 +176,27 @@ impl FromStr for RpcUrls {
         let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
         let urls = urls.map(|url| url.parse::<SecretUrl>().map_err(|error| error.to_string()));
         urls.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Where there are probes: an address, or `none`.
+#[derive(Debug, Clone, Copy)]
+struct Listen(Option<SocketAddr>);
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self(Some(([127, 0, 0, 1], 9465).into()))
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|_| "an address such as 127.0.0.1:9465, or none".into())
     }
 }
 

@@ -192,6 +192,12 @@ pub fn poll_interval(text: &str) -> Result<Duration, String> {
     if allowed.contains(&pause) { Ok(pause) } else { Err("10ms to 1s".to_owned()) }
 }
 
+/// How often something is done that costs a little; 0 is never.
+pub fn seldom(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every.is_zero() || every >= Duration::from_secs(1) { Ok(every) } else { Err("1s and more, or 0".to_owned()) }
+}
+
 /// A lease, in whole seconds.
 pub fn ttl(text: &str) -> Result<u32, String> {
     let duration = duration(text)?;

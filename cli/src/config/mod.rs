@@ -19,8 +19,8 @@ use client::SecretUrl;
 pub use self::{
     file::File,
     setting::{
-        CONTRACT, DATABASE_URL, DEPLOY_BLOCK, ENDORSEMENTS, FALLBACK_RPC_URLS, GATEWAY_URL, KEYSTORE, LISTEN,
-        PASSWORD_FILE, RPC_URL, Setting,
+        CONTRACT, DATABASE_URL, DEPLOY_BLOCK, ENDORSEMENTS, FALLBACK_RPC_URLS, GATEWAY_URL, INDEXER_LISTEN, KEYSTORE,
+        LISTEN, PASSWORD_FILE, RPC_URL, Setting,
     },
 };
 use crate::exit::usage;

@@ -89,6 +89,15 @@ pub const LISTEN: Setting = Setting {
     of_file: |file| file.listen.clone(),
 };
 
+/// Where an indexer answers probes.
+pub const INDEXER_LISTEN: Setting = Setting {
+    what: "address for the probes of the indexer",
+    flag: "--listen",
+    variables: &["ROLLCALL_INDEXER_LISTEN"],
+    key: "indexer_listen",
+    of_file: |file| file.indexer_listen.clone(),
+};
+
 /// Who signs.
 pub const KEYSTORE: Setting = Setting {
     what: "keystore",

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_rollcall");
 
 /// What our environment may hold and the tests must not see.
-pub const VARIABLES: [&str; 17] = [
+pub const VARIABLES: [&str; 18] = [
     "DATABASE_URL",
     "ROLLCALL_CONFIG",
     "ROLLCALL_CONTRACT",
@@ -16,6 +16,7 @@ pub const VARIABLES: [&str; 17] = [
     "ROLLCALL_DATABASE_URL",
     "ROLLCALL_DEPLOY_BLOCK",
     "ROLLCALL_GATEWAY_URL",
+    "ROLLCALL_INDEXER_LISTEN",
     "ROLLCALL_KEYSTORE",
     "ROLLCALL_KEYSTORE_PASSWORD",
     "ROLLCALL_LISTEN",

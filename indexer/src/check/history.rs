@@ -8,7 +8,7 @@ use store::{
     rows::{DAY, HeartbeatRow, LeaseRow, Upkeep, UptimeRow},
 };
 
-use super::{Check, Found, events::merge, tables::compare};
+use super::{Check, Differences, events::merge, tables::compare};
 use crate::{IndexerError, apply::Entry, upkeep::acts_at, uptime::Uptimes};
 
 /// What follows from the events so far.
@@ -31,7 +31,7 @@ impl History {
     }
 
     /// Lets an event act, unless it is of a day that is not rolled up.
-    pub(super) fn act(&mut self, found: &mut Found, entry: &Entry) {
+    pub(super) fn act(&mut self, found: &mut Differences, entry: &Entry) {
         match acts_at(entry) {
             Ok(Some(time)) if time / DAY >= self.upkeep.uptime_day => self.end(),
             Ok(Some(time)) if self.leases.is_none() => {
@@ -51,7 +51,12 @@ impl History {
         }
     }
 
-    pub(super) fn compare_heartbeats(&mut self, found: &mut Found, expected: &[HeartbeatRow], stored: &[HeartbeatRow]) {
+    pub(super) fn compare_heartbeats(
+        &mut self,
+        found: &mut Differences,
+        expected: &[HeartbeatRow],
+        stored: &[HeartbeatRow],
+    ) {
         let place = |beat: &HeartbeatRow| (beat.block_number, beat.log_index, beat.instance);
         for pair in merge(stored, expected, place) {
             match pair {
@@ -72,7 +77,11 @@ impl History {
     }
 
     /// Compares the days that are over.
-    pub(super) async fn compare_days(&mut self, found: &mut Found, audit: &mut Audit) -> Result<(), IndexerError> {
+    pub(super) async fn compare_days(
+        &mut self,
+        found: &mut Differences,
+        audit: &mut Audit,
+    ) -> Result<(), IndexerError> {
         let to = self.uptimes.day().min(self.upkeep.uptime_day);
         if to > self.compared {
             let stored = audit.uptimes(self.compared, to).await?;
@@ -109,7 +118,7 @@ impl Check<'_> {
     }
 }
 
-fn note(found: &mut Found, beat: &HeartbeatRow, what: &str) {
+fn note(found: &mut Differences, beat: &HeartbeatRow, what: &str) {
     let at = format!("block {}, log {}", beat.block_number, beat.log_index);
     found.note(Some(beat.instance), format!("the heartbeat of {} at {at} {what}", beat.instance));
 }

@@ -1,78 +1,109 @@
-//! Do the contracts hold the words that follow from the events?
+//! The short check: are the words that follow from the state in the tables the chain's, at the head of the index?
+//!
+//! It reads no event and asks for no old state, so it can be done every few minutes. It is exact, although the head is not
+//! final: the state in the tables is that of one block, and the chain's root is asked for by that block's hash and proved
+//! against its header. What it does not see is what the contracts do not keep: [`check`](super::check) does.
 
-use std::collections::BTreeMap;
+use domain::{BlockRef, InstanceId};
+use store::{audit::Audit, schema};
 
-use domain::{Address, B256, BlockRef};
+use super::{Difference, words};
+use crate::{Config, IndexerError, Verify, apply::State, guard, log::Contracts, source::Source, storage::Storage};
 
-use super::{Check, Roots};
-use crate::{
-    IndexerError,
-    storage::{
-        Storage, Word, root,
-        trie::{Comparison, Difference},
-    },
-};
+/// What the short check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The head of the index.
+    pub(crate) at: BlockRef,
+    /// The first word that is wrong, if one is.
+    pub(crate) wrong: Option<Difference>,
+}
 
-/// How many proofs may be asked for to name what differs.
-const PROOFS: usize = 1_000;
-
-impl Check<'_> {
-    /// Both roots of each contract. The words that differ are named.
-    pub(super) async fn roots(&mut self, at: BlockRef) -> Result<(Roots, Option<Roots>), IndexerError> {
-        let storage = Storage::of(&self.state);
-        let registry = self.roots_of(self.source.contract(), &storage.registry, at).await?;
-        let Some(address) = self.source.endorsements() else { return Ok((registry, None)) };
-        if storage.endorsements.is_empty() && self.source.code(address, at.number).await?.is_empty() {
-            return Ok((registry, None));
-        }
-        Ok((registry, Some(self.roots_of(address, &storage.endorsements, at).await?)))
+impl Found {
+    pub(crate) fn agrees(&self) -> bool {
+        self.wrong.is_none()
     }
 
-    async fn roots_of(
-        &mut self,
-        contract: Address,
-        words: &BTreeMap<B256, Word>,
-        at: BlockRef,
-    ) -> Result<Roots, IndexerError> {
-        let chain = self.source.storage_root(contract, at).await?;
-        let index = root(words, &[]);
-        if index == chain {
-            return Ok(Roots { index, chain, zero_words: 0 });
-        }
-        let mut comparison = Comparison::new(words.iter().map(|(slot, word)| (*slot, word.word)), chain);
-        for _ in 0..PROOFS {
-            let Some(slot) = comparison.wants() else { break };
-            let proof = self.source.storage_proof(contract, slot, at).await?;
-            comparison.take(slot, &proof).map_err(|what| self.source.incoherent(what))?;
-        }
-        let zero = |difference: &Difference| difference.ours.is_none() && difference.theirs == Some(B256::ZERO);
-        let (zeros, differences): (Vec<_>, Vec<_>) = comparison.found().into_iter().partition(zero);
-        let zeros: Vec<B256> = zeros.into_iter().map(|difference| difference.key).collect();
-        let roots = Roots { index: root(words, &zeros), chain, zero_words: zeros.len() as u64 };
-        if roots.index != chain {
-            self.found.note(None, format!("the storage root of {contract} at block {at} is not the chain's"));
-            self.name(words, differences);
-        }
-        Ok(roots)
+    /// What is wrong, in words.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let wrong = self.wrong.as_ref()?;
+        Some(format!("at block {} the index is not what the chain says: {}", self.at, wrong.what))
     }
 
-    /// Notes words that differ by subject, so that the first instance is the same in every run.
-    fn name(&mut self, words: &BTreeMap<B256, Word>, mut differences: Vec<Difference>) {
-        let subject =
-            |difference: &Difference| difference.ours.and_then(|(slot, _)| words.get(&slot)).map(|word| word.subject);
-        differences.sort_by_key(|difference| (subject(difference).is_none(), subject(difference), difference.key));
-        for difference in differences {
-            let (ours, theirs) = (difference.ours.map_or(B256::ZERO, |(_, word)| word), difference.theirs);
-            match (subject(&difference), theirs.unwrap_or_default()) {
-                (Some(subject), theirs) => {
-                    self.found
-                        .note(subject.instance(), format!("{subject}: the index says {ours}, the chain {theirs}"));
-                }
-                (None, _) => {
-                    let key = difference.key;
-                    self.found.note(None, format!("the chain has a word at key {key} that follows from no event here"));
-                }
-            }
+    pub(crate) fn instance(&self) -> Option<InstanceId> {
+        self.wrong.as_ref()?.instance
+    }
+}
+
+/// Does it, by the first node that can.
+///
+/// # Errors
+/// Why it could not be done, by the last node; that says nothing about the index.
+pub(crate) async fn roots(config: &Config) -> Result<Found, IndexerError> {
+    let mut last = IndexerError::Config { setting: "rpc_url", reason: "there is none".to_owned() };
+    for url in &config.rpc_urls {
+        match roots_by(url, config).await {
+            Err(error) if error.node().is_some() => last = error,
+            done => return done,
         }
     }
+    Err(last)
+}
+
+async fn roots_by(url: &str, config: &Config) -> Result<Found, IndexerError> {
+    let contracts = Contracts { registry: config.contract, endorsements: config.endorsements };
+    let mut source = Source::connect(url, contracts, config.rpc_urls.len() > 1).await?;
+    source.verify(Verify::Headers).await?;
+    let pool = schema::connect(&config.database_url).await?;
+    let mut audit = Audit::begin(&pool).await?;
+    let stored = audit.checkpoint().clone();
+    let words = all_words(&mut audit).await?;
+    drop(audit);
+    guard::check(&source, &stored.origin).await?;
+    let wrong = match wrong(&source, words, stored.head).await? {
+        // Nobody knows whose a word is that is not there.
+        Some(Difference { what, instance: None }) => {
+            let instance = Audit::begin(&pool).await?.first_lost_instance().await?;
+            let what = instance.map_or(what.clone(), |id| format!("{what}: the instance {id} has events and no state"));
+            Some(Difference { what, instance })
+        }
+        wrong => wrong,
+    };
+    pool.close().await;
+    Ok(Found { at: stored.head, wrong })
+}
+
+/// All words, of all that the tables say, a page at a time.
+async fn all_words(audit: &mut Audit) -> Result<Storage, IndexerError> {
+    let state = State {
+        namespaces: audit.namespaces().await?.into_iter().map(|row| (row.id, row)).collect(),
+        services: audit.services().await?.into_iter().map(|row| (row.key, row)).collect(),
+        grants: audit.grants().await?.into_iter().map(|(_, row)| (row.grant.slot(), row)).collect(),
+        ..State::default()
+    };
+    let mut storage = Storage::of(&state);
+    let mut after = None;
+    loop {
+        let page = audit.instances(after).await?;
+        let Some(last) = page.last() else { return Ok(storage) };
+        after = Some(last.id);
+        let instances = page.into_iter().map(|row| (row.id, row)).collect();
+        storage.extend(Storage::of(&State { instances, ..State::default() }));
+    }
+}
+
+/// The first of these words that is not the chain's at a block, if they have another root.
+pub(crate) async fn wrong(source: &Source, words: Storage, at: BlockRef) -> Result<Option<Difference>, IndexerError> {
+    let Storage { registry, endorsements } = words;
+    let contracts = [(Some(source.contract()), registry), (source.endorsements(), endorsements)];
+    for (contract, words) in contracts {
+        let Some(contract) = contract else { continue };
+        if words.is_empty() && source.code(contract, at.number).await?.is_empty() {
+            continue;
+        }
+        if let Some(first) = words::compare(source, contract, words, at).await?.1.into_iter().next() {
+            return Ok(Some(first));
+        }
+    }
+    Ok(None)
 }

@@ -8,7 +8,7 @@ use store::{
     rows::{Grant, GrantRow, InstanceRow},
 };
 
-use super::{Check, Found, events::merge};
+use super::{Check, Differences, events::merge};
 use crate::IndexerError;
 
 impl Check<'_> {
@@ -72,7 +72,7 @@ impl Check<'_> {
 
 /// Notes what of two lists of rows, each ordered by a key, is not the same.
 pub(super) fn compare<T: PartialEq, K: Ord>(
-    found: &mut Found,
+    found: &mut Differences,
     stored: &[T],
     expected: &[T],
     key: impl Fn(&T) -> K,

@@ -4,16 +4,21 @@ use alloy::{
     eips::{BlockId, BlockNumberOrTag},
     network::TransactionBuilder,
     primitives::{Bytes, keccak256},
-    rpc::types::{EIP1186AccountProofResponse, TransactionRequest},
+    rpc::types::{self as rpc, EIP1186AccountProofResponse, TransactionRequest},
     sol_types::SolCall,
 };
 use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof};
 use bindings::Endorsements;
 use domain::{Address, B256, BlockRef};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Source;
-use crate::{IndexerError, RpcFailure};
+use crate::{
+    IndexerError, RpcFailure,
+    error::plain,
+    verify::{Verify, hashes},
+};
 
 /// What we read of a block.
 #[derive(Debug, Deserialize)]
@@ -41,8 +46,9 @@ impl Source {
     pub(crate) async fn storage_root(&self, contract: Address, at: BlockRef) -> Result<B256, IndexerError> {
         let params = (contract, [B256::ZERO; 0], BlockId::hash(at.hash));
         let proof: EIP1186AccountProofResponse = self.ask("eth_getProof", params).await?;
-        let block: Option<StateBlock> = self.ask("eth_getBlockByHash", (at.hash, false)).await?;
-        let state_root = block.ok_or_else(|| self.incoherent(format!("it has no block {at}")))?.state_root;
+        let block: Option<Value> = self.ask("eth_getBlockByHash", (at.hash, false)).await?;
+        let block = block.ok_or_else(|| self.incoherent(format!("it has no block {at}")))?;
+        let state_root = self.state_root(block, at)?;
         let account = TrieAccount {
             nonce: proof.nonce,
             balance: proof.balance,
@@ -51,8 +57,21 @@ impl Source {
         };
         let (key, value) = (Nibbles::unpack(keccak256(contract)), alloy_rlp::encode(account));
         verify_proof(state_root, key, Some(value), &proof.account_proof)
-            .map_err(|e| self.incoherent(format!("its proof of {contract} at block {at} is wrong: {e}")))?;
+            .map_err(|e| self.incoherent(format!("its proof of {contract} at block {at} is wrong: {}", plain(e))))?;
         Ok(proof.storage_hash)
+    }
+
+    /// The state root of a block, which the block's hash commits to.
+    fn state_root(&self, block: Value, at: BlockRef) -> Result<B256, IndexerError> {
+        if self.verify != Verify::None {
+            let block: Option<rpc::Block> = serde_json::from_value(block.clone()).ok();
+            if !block.is_some_and(|block| block.header.hash == at.hash && hashes(&block.header)) {
+                let what = format!("the header of block {at} does not hash to it");
+                return Err(IndexerError::Lied { node: self.name.clone(), what });
+            }
+        }
+        let block: Result<StateBlock, _> = serde_json::from_value(block);
+        Ok(block.map_err(|_| self.incoherent(format!("its block {at} has no state root")))?.state_root)
     }
 
     /// The nodes of a contract's storage trie after a block on the way to a slot, from the root.

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use client::SecretUrl;
 use domain::Clock;
-use indexer::{Phase, Progress};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use indexer::{Phase, Vitals, probes::Probes};
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tools::{Postgres, PostgresConfig, Tools};
 
@@ -79,8 +79,14 @@ pub struct Part {
 }
 
 impl Part {
-    /// The indexer of this chain. It is at work when this returns: a gateway finds an index.
-    pub async fn indexer(chain: &LocalChain, database_url: &SecretUrl, clock: Arc<dyn Clock>) -> Result<Self> {
+    /// The indexer of this chain; answers where its probes are, too. It is at work when this returns: a gateway finds an
+    /// index.
+    pub async fn indexer(
+        port: u16,
+        chain: &LocalChain,
+        database_url: &SecretUrl,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, String)> {
         let contract = chain.deployed.contract;
         let config = indexer::Config {
             endorsements: Some(chain.endorsements),
@@ -88,9 +94,16 @@ impl Part {
             poll_interval: Duration::from_millis(100),
             ..indexer::Config::new(chain.rpc_url.expose(), database_url.expose(), contract)
         };
-        let progress = watch::Sender::new(Progress::default());
-        let mut seen = progress.subscribe();
-        let run = |stop| async move { Ok(indexer::run_with_progress(config, clock, stop, progress).await?) };
+        let vitals = Vitals::new(clock);
+        let mut seen = vitals.progress();
+        let probes = Probes::bind(SocketAddr::from(([127, 0, 0, 1], port)), vitals.clone()).await?;
+        let url = format!("http://{}", probes.local_addr());
+        let run = |stop: CancellationToken| async move {
+            let answering = tokio::spawn(probes.serve(stop.clone()));
+            let ended = indexer::run_with_vitals(config, stop, vitals).await;
+            answering.abort();
+            Ok(ended?)
+        };
         let mut part = Self::spawn("the indexer", run);
         let at_work =
             timeout(START_LIMIT, seen.wait_for(|progress| matches!(progress.phase, Phase::Backfill | Phase::Follow)));
@@ -99,7 +112,7 @@ impl Part {
             error = part.ended() => return Err(error),
             at_work = at_work => drop(at_work.context("the indexer does not start")?),
         }
-        Ok(part)
+        Ok((part, url))
     }
 
     /// A gateway on this index; answers its URL, too.

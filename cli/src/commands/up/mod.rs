@@ -43,7 +43,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// SIGTERM stops all of it in order; a second one at once.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, endorsements, deploy_block, database_url, gateway_url, config, keys, account, demo: [{service, label, version, pid}]}"
+    after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, endorsements, deploy_block, database_url, gateway_url, indexer_url, config, keys, account, demo: [{service, label, version, pid}]}"
 )]
 pub struct Args {
     /// Where it keeps the chain, the index and the keys
@@ -61,6 +61,9 @@ pub struct Args {
     /// Port of the gateway; 0 takes a free one
     #[arg(long, default_value_t = 8080, value_name = "PORT")]
     pub gateway_port: u16,
+    /// Port of the indexer's probes and metrics; 0 takes a free one
+    #[arg(long, default_value_t = 9465, value_name = "PORT")]
+    pub indexer_port: u16,
     /// A Postgres server to use instead of one of its own: it makes a database there for each chain, named rollcall_…
     /// [env: ROLLCALL_DATABASE_URL, DATABASE_URL]
     #[arg(long, value_name = "URL")]
@@ -79,6 +82,7 @@ pub struct World {
     indexer: Part,
     gateway: Part,
     gateway_url: SecretUrl,
+    indexer_url: String,
     demo: Option<Demo>,
     own_account: Address,
 }
@@ -90,7 +94,7 @@ pub async fn run(args: Args) -> Result<Exit> {
     // Not of the file: that is what `up` itself wrote.
     let given: Option<DatabaseUrl> = Settings::default().get(&DATABASE_URL, args.database_url.as_deref())?;
     let folder = Folder::open(&args.dir).await?;
-    ports::check(args.rpc_port, args.gateway_port)?;
+    ports::check(args.rpc_port, args.gateway_port, args.indexer_port)?;
     if args.fresh {
         folder.clear()?;
     }
@@ -168,10 +172,10 @@ impl World {
         let serve = stages.run("index", async |_| {
             let clock = stages.clock();
             let (writer, reader) = database.prepare(&chain).await?;
-            let indexer = Part::indexer(&chain, &writer, clock.clone()).await?;
+            let (indexer, indexer_url) = Part::indexer(args.indexer_port, &chain, &writer, clock.clone()).await?;
             let (gateway, url) = Part::gateway(args.gateway_port, &reader, clock).await?;
             let words = format!("indexer and gateway run; {url}");
-            Ok(((writer, indexer, gateway, url), words))
+            Ok(((writer, indexer, indexer_url, gateway, url), words))
         });
         let publish = async {
             if args.no_demo {
@@ -180,7 +184,7 @@ impl World {
             let publish = async |_| Ok(((), format!("{} instances are registered", demo::publish(&chain).await?)));
             stages.run("demo", publish).await
         };
-        let ((database_url, indexer, gateway, gateway_url), ()) = futures::try_join!(serve, publish)?;
+        let ((database_url, indexer, indexer_url, gateway, gateway_url), ()) = futures::try_join!(serve, publish)?;
         chain.mine_by_time().await?;
         folder.write_config(&config::File {
             rpc_url: Some(chain.rpc_url.expose().to_owned()),
@@ -191,12 +195,23 @@ impl World {
             database_url: Some(database_url.expose().to_owned()),
             gateway_url: Some(gateway_url.expose().to_owned()),
             listen: None,
+            indexer_listen: None,
             keystore: Some(KEYSTORE.to_owned()),
             password_file: Some(PASSWORD_FILE.to_owned()),
         })?;
         let own_account = own_key.account();
-        let mut world =
-            Self { folder, chain, database, database_url, indexer, gateway, gateway_url, demo: None, own_account };
+        let mut world = Self {
+            folder,
+            chain,
+            database,
+            database_url,
+            indexer,
+            indexer_url,
+            gateway,
+            gateway_url,
+            demo: None,
+            own_account,
+        };
         if !args.no_demo {
             world.demo = Some(world.show(stages).await?);
         }

@@ -11,12 +11,17 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Both ports must be free; 0 always is.
-pub fn check(rpc_port: u16, gateway_port: u16) -> Result<()> {
-    if rpc_port != 0 && rpc_port == gateway_port {
-        return Err(usage(format!("--rpc-port and --gateway-port are both {rpc_port}: they must differ")));
-    }
-    for (port, flag, what) in [(rpc_port, "--rpc-port", "the chain"), (gateway_port, "--gateway-port", "the gateway")] {
+/// All ports must be free; 0 always is.
+pub fn check(rpc_port: u16, gateway_port: u16, indexer_port: u16) -> Result<()> {
+    let ports = [
+        (rpc_port, "--rpc-port", "the chain"),
+        (gateway_port, "--gateway-port", "the gateway"),
+        (indexer_port, "--indexer-port", "the indexer"),
+    ];
+    for (n, (port, flag, what)) in ports.into_iter().enumerate() {
+        if let Some((_, other, _)) = ports[..n].iter().find(|(other, ..)| port != 0 && *other == port) {
+            return Err(usage(format!("{other} and {flag} are both {port}: they must differ")));
+        }
         if !is_free(port) {
             return Err(usage(format!(
                 "port {port}, which {what} needs, is taken by another program: stop it, or choose another port with \
