@@ -20,8 +20,7 @@ use domain::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tools::{Anvil, AnvilConfig, Tools};
 
-use plan::Call;
-pub use plan::{INSTANCES, Shape};
+pub use plan::{Call, Shape};
 pub use rpc::Rpc;
 
 mod abi {
@@ -34,7 +33,7 @@ const GAS: u64 = 30_000_000;
 /// More than the base fee ever is.
 const GAS_PRICE: u64 = 2_000_000_000;
 /// How many transactions wait in Anvil's pool at most: mining a block looks at all of them.
-const BATCH: usize = 250;
+const BATCH: usize = 100;
 /// Of the first block: the others come a second later each, and must not be in the future of the wall clock.
 const GENESIS_TIME: u64 = 1_700_000_000;
 /// Blocks asked for at once when the logs are counted.
@@ -92,17 +91,8 @@ impl Chain {
 
     /// The registry and a crowd without instances.
     pub async fn start(tools: &Tools, port: Option<u16>) -> Result<Self> {
-        let config = AnvilConfig {
-            port,
-            timestamp: Some(GENESIS_TIME),
-            // States of old are copies of all storage: some are needed for proofs at the finalized block.
-            extra_args: ["--no-mining", "--prune-history", "256", "--no-request-size-limit", "--gas-limit"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([GAS.to_string()])
-                .collect(),
-            ..AnvilConfig::default()
-        };
+        let config =
+            AnvilConfig { port, timestamp: Some(GENESIS_TIME), extra_args: options(), ..AnvilConfig::default() };
         let anvil = Anvil::spawn(tools, config).await?;
         let rpc = Rpc::new(&anvil.rpc_url());
         let accounts: Vec<Address> = rpc.ask("eth_accounts", json!([])).await?;
@@ -214,6 +204,13 @@ impl Chain {
         }
         json!([transaction])
     }
+}
+
+fn options() -> Vec<String> {
+    // States of old are copies of all storage: some are needed for proofs at the finalized block. Later hard forks keep
+    // a storage word for each block, and Anvil hashes all storage anew with each block: 20,000 blocks would take minutes.
+    let options = "--no-mining --hardfork shanghai --prune-history 256 --no-request-size-limit --gas-limit";
+    options.split(' ').map(str::to_owned).chain([GAS.to_string()]).collect()
 }
 
 fn encode(call: &impl SolCall) -> Bytes {
