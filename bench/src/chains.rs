@@ -77,6 +77,8 @@ pub struct Chain {
     pub head: u64,
     /// How many events of the registry there are.
     pub events: u64,
+    /// How many there are up to each block.
+    up_to: Vec<u64>,
 }
 
 impl Chain {
@@ -98,8 +100,18 @@ impl Chain {
         let accounts: Vec<Address> = rpc.ask("eth_accounts", json!([])).await?;
         let account = *accounts.first().context("Anvil has no account")?;
         let zero = Address::ZERO;
-        let mut chain =
-            Self { anvil, rpc, account, nonce: 0, registry: zero, crowd: zero, deploy_block: 0, head: 0, events: 0 };
+        let mut chain = Self {
+            anvil,
+            rpc,
+            account,
+            nonce: 0,
+            registry: zero,
+            crowd: zero,
+            deploy_block: 0,
+            head: 0,
+            events: 0,
+            up_to: vec![0],
+        };
         (chain.registry, chain.deploy_block) = chain.deploy(ServiceRegistry::BYTECODE.clone()).await?;
         let argument = chain.registry.abi_encode();
         (chain.crowd, _) = chain.deploy([Crowd::BYTECODE.as_ref(), &argument].concat().into()).await?;
@@ -124,6 +136,8 @@ impl Chain {
             "rpc_url": self.rpc_url(),
             "ws_url": self.ws_url(),
             "contract": self.registry,
+            "crowd": self.crowd,
+            "account": self.account,
             "deploy_block": self.deploy_block,
             "head": self.head,
             "events": self.events,
@@ -136,7 +150,10 @@ impl Chain {
         while calls.peek().is_some() {
             let batch: Vec<Call> = calls.by_ref().take(BATCH).collect();
             let size = batch.len() as u64;
-            self.events += batch.iter().map(|call| call.events).sum::<u64>();
+            for call in &batch {
+                self.events += call.events;
+                self.up_to.push(self.events);
+            }
             let sent =
                 batch.into_iter().map(|call| ("eth_sendTransaction", self.transaction(Some(call.input)))).collect();
             self.rpc.ask_all(sent).await?;
@@ -160,7 +177,13 @@ impl Chain {
     pub async fn mine_one(&mut self) -> Result<()> {
         let () = self.rpc.ask("anvil_mine", json!([1, 1])).await?;
         self.head += 1;
+        self.up_to.push(self.events);
         Ok(())
+    }
+
+    /// How many events the blocks up to this one have.
+    pub fn events_up_to(&self, block: u64) -> u64 {
+        usize::try_from(block).ok().and_then(|block| self.up_to.get(block)).copied().unwrap_or(self.events)
     }
 
     /// Counts the registry's logs, and that no position has two.

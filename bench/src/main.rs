@@ -1,9 +1,12 @@
 //! Benchmarks: `cargo run -p bench -- --help`. The last line of each is one JSON object,
 //! `{"bench": name, "figures": {…}}`; docs/benchmarks.md keeps the figures with the commands that gave them.
 
+mod backfill;
 mod chains;
 mod cold_start;
 mod gas;
+mod numbers;
+mod world;
 
 use std::process::ExitCode;
 
@@ -18,6 +21,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// How fast an index is made of a long chain, beside a bare `eth_getLogs`; needs a release build
+    Backfill(backfill::Args),
     /// Make a chain with many events, and keep it until interrupted: for measurements by hand and by other programs
     Chain(chains::Args),
     /// How long `rollcall up` takes to its table, the first time and the next, and to the first live answer
@@ -29,6 +34,7 @@ enum Bench {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Args::parse().bench {
+        Bench::Backfill(args) => backfill::run(args).await,
         Bench::Chain(args) => chains::run(args).await,
         Bench::ColdStart(args) => cold_start::run(args).await,
         Bench::Gas => gas::run().await,
