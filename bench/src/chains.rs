@@ -11,7 +11,7 @@ mod rpc;
 use std::collections::HashSet;
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U64},
+    primitives::{Address, B256, Bytes, U64, U256},
     sol_types::{SolCall, SolValue},
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -19,6 +19,8 @@ use bindings::ServiceRegistry;
 use domain::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tools::{Anvil, AnvilConfig, Tools};
+
+pub use crate::world::Database;
 
 pub use plan::{Call, Shape};
 pub use rpc::Rpc;
@@ -48,6 +50,9 @@ pub struct Args {
     /// The port of its node; 0 takes a free one
     #[arg(long, default_value_t = 8545)]
     port: u16,
+    /// Start a Postgres beside it, for indexers to work on
+    #[arg(long)]
+    postgres: bool,
 }
 
 /// Makes a chain, says in a line of JSON where it is, and keeps it until it is interrupted.
@@ -57,9 +62,15 @@ pub async fn run(args: Args) -> Result<Value> {
     let started = clock.monotonic();
     let chain = Chain::generate(&tools, args.shape, Some(args.port).filter(|port| *port != 0)).await?;
     eprintln!("made in {:.1} s; interrupt to stop", (clock.monotonic() - started).as_secs_f64());
-    println!("{}", chain.describe());
+    let database = if args.postgres { Some(Database::start(&tools).await?) } else { None };
+    let mut found = chain.describe();
+    found["database_url"] = json!(database.as_ref().map(|database| database.url("postgres")));
+    println!("{found}");
     tokio::signal::ctrl_c().await?;
     let line = json!({ "bench": "chain", "figures": { "events": chain.events, "blocks": chain.head } });
+    if let Some(database) = database {
+        database.stop().await?;
+    }
     chain.stop().await?;
     Ok(line)
 }
@@ -184,6 +195,12 @@ impl Chain {
     /// How many events the blocks up to this one have.
     pub fn events_up_to(&self, block: u64) -> u64 {
         usize::try_from(block).ok().and_then(|block| self.up_to.get(block)).copied().unwrap_or(self.events)
+    }
+
+    /// The id of an instance.
+    pub async fn instance(&self, i: u64) -> Result<B256> {
+        let input = encode(&Crowd::idOfCall { i: U256::from(i) });
+        self.rpc.ask("eth_call", json!([{ "to": self.crowd, "input": input }, "latest"])).await
     }
 
     /// Counts the registry's logs, and that no position has two.

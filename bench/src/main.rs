@@ -5,6 +5,7 @@ mod backfill;
 mod chains;
 mod cold_start;
 mod gas;
+mod lag;
 mod numbers;
 mod world;
 
@@ -27,6 +28,8 @@ enum Bench {
     Chain(chains::Args),
     /// How long `rollcall up` takes to its table, the first time and the next, and to the first live answer
     ColdStart(cold_start::Args),
+    /// How long after a block is mined it is in the database and in a gateway's answer; needs a release build
+    Lag(lag::Args),
     /// What each call of the contract costs, from receipts, beside the contract that articles print
     Gas,
 }
@@ -37,6 +40,7 @@ async fn main() -> ExitCode {
         Bench::Backfill(args) => backfill::run(args).await,
         Bench::Chain(args) => chains::run(args).await,
         Bench::ColdStart(args) => cold_start::run(args).await,
+        Bench::Lag(args) => lag::run(args).await,
         Bench::Gas => gas::run().await,
     };
     match result {

@@ -123,11 +123,6 @@ impl Process {
         bail!("{} ended with {status}; its log, newest first:\n{}", self.what, end.join("\n"))
     }
 
-    /// What it has logged so far.
-    pub fn log(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.log.path())?)
-    }
-
     /// The most memory that it has had, in MB. Linux alone knows.
     #[expect(clippy::cast_precision_loss, reason = "kilobytes are far below 2^52")]
     pub fn peak_mb(&self) -> Result<f64> {
