@@ -11,7 +11,7 @@ mod rpc;
 use std::collections::HashSet;
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U64},
+    primitives::{Address, B256, Bytes, U64, U256},
     sol_types::{SolCall, SolValue},
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -20,8 +20,9 @@ use domain::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tools::{Anvil, AnvilConfig, Tools};
 
-use plan::Call;
-pub use plan::{INSTANCES, Shape};
+pub use crate::world::Database;
+
+pub use plan::{Call, Shape};
 pub use rpc::Rpc;
 
 mod abi {
@@ -34,7 +35,7 @@ const GAS: u64 = 30_000_000;
 /// More than the base fee ever is.
 const GAS_PRICE: u64 = 2_000_000_000;
 /// How many transactions wait in Anvil's pool at most: mining a block looks at all of them.
-const BATCH: usize = 250;
+const BATCH: usize = 100;
 /// Of the first block: the others come a second later each, and must not be in the future of the wall clock.
 const GENESIS_TIME: u64 = 1_700_000_000;
 /// Blocks asked for at once when the logs are counted.
@@ -49,6 +50,9 @@ pub struct Args {
     /// The port of its node; 0 takes a free one
     #[arg(long, default_value_t = 8545)]
     port: u16,
+    /// Start a Postgres beside it, for indexers to work on
+    #[arg(long)]
+    postgres: bool,
 }
 
 /// Makes a chain, says in a line of JSON where it is, and keeps it until it is interrupted.
@@ -58,9 +62,15 @@ pub async fn run(args: Args) -> Result<Value> {
     let started = clock.monotonic();
     let chain = Chain::generate(&tools, args.shape, Some(args.port).filter(|port| *port != 0)).await?;
     eprintln!("made in {:.1} s; interrupt to stop", (clock.monotonic() - started).as_secs_f64());
-    println!("{}", chain.describe());
+    let database = if args.postgres { Some(Database::start(&tools).await?) } else { None };
+    let mut found = chain.describe();
+    found["database_url"] = json!(database.as_ref().map(|database| database.url("postgres")));
+    println!("{found}");
     tokio::signal::ctrl_c().await?;
     let line = json!({ "bench": "chain", "figures": { "events": chain.events, "blocks": chain.head } });
+    if let Some(database) = database {
+        database.stop().await?;
+    }
     chain.stop().await?;
     Ok(line)
 }
@@ -78,6 +88,8 @@ pub struct Chain {
     pub head: u64,
     /// How many events of the registry there are.
     pub events: u64,
+    /// How many there are up to each block.
+    up_to: Vec<u64>,
 }
 
 impl Chain {
@@ -92,24 +104,25 @@ impl Chain {
 
     /// The registry and a crowd without instances.
     pub async fn start(tools: &Tools, port: Option<u16>) -> Result<Self> {
-        let config = AnvilConfig {
-            port,
-            timestamp: Some(GENESIS_TIME),
-            // States of old are copies of all storage: some are needed for proofs at the finalized block.
-            extra_args: ["--no-mining", "--prune-history", "256", "--no-request-size-limit", "--gas-limit"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([GAS.to_string()])
-                .collect(),
-            ..AnvilConfig::default()
-        };
+        let config =
+            AnvilConfig { port, timestamp: Some(GENESIS_TIME), extra_args: options(), ..AnvilConfig::default() };
         let anvil = Anvil::spawn(tools, config).await?;
         let rpc = Rpc::new(&anvil.rpc_url());
         let accounts: Vec<Address> = rpc.ask("eth_accounts", json!([])).await?;
         let account = *accounts.first().context("Anvil has no account")?;
         let zero = Address::ZERO;
-        let mut chain =
-            Self { anvil, rpc, account, nonce: 0, registry: zero, crowd: zero, deploy_block: 0, head: 0, events: 0 };
+        let mut chain = Self {
+            anvil,
+            rpc,
+            account,
+            nonce: 0,
+            registry: zero,
+            crowd: zero,
+            deploy_block: 0,
+            head: 0,
+            events: 0,
+            up_to: vec![0],
+        };
         (chain.registry, chain.deploy_block) = chain.deploy(ServiceRegistry::BYTECODE.clone()).await?;
         let argument = chain.registry.abi_encode();
         (chain.crowd, _) = chain.deploy([Crowd::BYTECODE.as_ref(), &argument].concat().into()).await?;
@@ -134,6 +147,8 @@ impl Chain {
             "rpc_url": self.rpc_url(),
             "ws_url": self.ws_url(),
             "contract": self.registry,
+            "crowd": self.crowd,
+            "account": self.account,
             "deploy_block": self.deploy_block,
             "head": self.head,
             "events": self.events,
@@ -146,7 +161,10 @@ impl Chain {
         while calls.peek().is_some() {
             let batch: Vec<Call> = calls.by_ref().take(BATCH).collect();
             let size = batch.len() as u64;
-            self.events += batch.iter().map(|call| call.events).sum::<u64>();
+            for call in &batch {
+                self.events += call.events;
+                self.up_to.push(self.events);
+            }
             let sent =
                 batch.into_iter().map(|call| ("eth_sendTransaction", self.transaction(Some(call.input)))).collect();
             self.rpc.ask_all(sent).await?;
@@ -170,7 +188,19 @@ impl Chain {
     pub async fn mine_one(&mut self) -> Result<()> {
         let () = self.rpc.ask("anvil_mine", json!([1, 1])).await?;
         self.head += 1;
+        self.up_to.push(self.events);
         Ok(())
+    }
+
+    /// How many events the blocks up to this one have.
+    pub fn events_up_to(&self, block: u64) -> u64 {
+        usize::try_from(block).ok().and_then(|block| self.up_to.get(block)).copied().unwrap_or(self.events)
+    }
+
+    /// The id of an instance.
+    pub async fn instance(&self, i: u64) -> Result<B256> {
+        let input = encode(&Crowd::idOfCall { i: U256::from(i) });
+        self.rpc.ask("eth_call", json!([{ "to": self.crowd, "input": input }, "latest"])).await
     }
 
     /// Counts the registry's logs, and that no position has two.
@@ -214,6 +244,13 @@ impl Chain {
         }
         json!([transaction])
     }
+}
+
+fn options() -> Vec<String> {
+    // States of old are copies of all storage: some are needed for proofs at the finalized block. Later hard forks keep
+    // a storage word for each block, and Anvil hashes all storage anew with each block: 20,000 blocks would take minutes.
+    let options = "--no-mining --hardfork shanghai --prune-history 256 --no-request-size-limit --gas-limit";
+    options.split(' ').map(str::to_owned).chain([GAS.to_string()]).collect()
 }
 
 fn encode(call: &impl SolCall) -> Bytes {

@@ -11,6 +11,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::numbers::median;
+
 /// The arguments.
 #[derive(clap::Args)]
 pub struct Args {
@@ -119,9 +121,4 @@ impl Up {
         ensure!(status.success() || status.code() == Some(130), "rollcall up ended with {status}");
         Ok(())
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    (values[values.len() / 2] * 1000.0).round() / 1000.0
 }

