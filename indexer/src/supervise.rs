@@ -112,6 +112,10 @@ impl Supervisor {
             if is_fatal || self.trouble.attempts > 1 || matches!(error, IndexerError::BadLog { .. }) {
                 self.note(&error).await;
             }
+            if matches!(error, IndexerError::Store(_)) {
+                // The database may have lost what we wrote last: gateways must not take what comes for its continuation.
+                self.writer = None;
+            }
             if is_fatal {
                 return Err(error);
             }

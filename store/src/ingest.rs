@@ -128,13 +128,18 @@ pub async fn init(pool: &PgPool, origin: &Origin, start: &BlockRow, heads: Heads
 }
 
 impl Writer {
-    /// Becomes the writer, fences the one before, and clears its problem. Returns where to go on.
+    /// Becomes the writer, fences the one before, and clears its problem. Returns where to go on. No epoch comes twice,
+    /// even if the database lost its last commits: it is at least the time in milliseconds.
     ///
     /// # Errors
     /// [`StoreError::NoIndex`] before [`init`]; [`StoreError::Database`].
     pub async fn take_over(pool: &PgPool) -> Result<(Self, Checkpoint), StoreError> {
         let row =
-            sqlx::query("UPDATE checkpoint SET writer_epoch = writer_epoch + 1, problem = NULL RETURNING checkpoint.*")
+            sqlx::query(
+                "UPDATE checkpoint SET problem = NULL,
+                        writer_epoch = greatest(writer_epoch + 1, floor(extract(epoch FROM clock_timestamp()) * 1000))
+                 RETURNING checkpoint.*",
+            )
                 .fetch_optional(pool)
                 .await?
                 .ok_or(StoreError::NoIndex)?;

@@ -133,7 +133,7 @@ async fn of_two_indexers_one_stands_by_and_takes_over() -> Result<()> {
     world.chain.send(&register(record(1, 0), 30)).await?;
     second.reaches(Phase::Follow).await?;
     world.agrees().await?;
-    ensure!(world.checkpoint().await?.writer_epoch == before + 1);
+    ensure!(world.checkpoint().await?.writer_epoch > before);
 
     // In turns, with a third one.
     let third = world.index();
