@@ -23,7 +23,7 @@ use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, progress::Pace
 const WORTH: u64 = 16;
 
 /// How many blocks a node is asked for that was not asked before.
-const FIRST: u64 = 128;
+const FIRST: u64 = 500;
 
 /// The answers that a range is made larger and smaller for, in bytes.
 const SMALL: u64 = 2 << 20;

@@ -51,6 +51,8 @@ pub async fn connect_to(url: &str, place: Place) -> Result<PgPool, StoreError> {
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "60s"),
         ("client_min_messages", "warning"),
+        // Compiling takes longer than any statement here.
+        ("jit", "off"),
     ]);
     let options = match place {
         Place::Live => options,
@@ -66,6 +68,7 @@ pub async fn connect_to(url: &str, place: Place) -> Result<PgPool, StoreError> {
 pub async fn connect_read_only(url: &str) -> Result<PgPool, StoreError> {
     let options = url.parse::<PgConnectOptions>()?.application_name("rollcall-gateway").options([
         ("default_transaction_read_only", "on"),
+        ("jit", "off"),
         ("statement_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
     ]);
