@@ -17,6 +17,7 @@ use crate::{
     source::{QUESTIONS, Source},
     supervise::Trouble,
     upkeep::Upkeep,
+    witness,
 };
 
 /// The most blocks per transaction.
@@ -181,6 +182,9 @@ impl Follower<'_> {
         }
         let questions: Vec<_> = blocks.iter().map(|block| source.logs_of(block)).collect();
         let entries: Vec<Vec<_>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
+        if source.is_foreign() {
+            witness::compare(source, &self.scout.others(), &blocks, &entries).await?;
+        }
         let mut entries: Vec<_> = entries.into_iter().flatten().collect();
         source.date(&mut entries, &blocks).await?;
         self.index.advance(heads, blocks, head, entries).await?;

@@ -11,7 +11,7 @@
 //! - [`apply`]: state + event → state; and the state of old, rebuilt from events (pure)
 //! - [`reorg`]: which block the index and the chain share (pure)
 //! - `nodes`: which of several nodes is asked; `scout`: whether another one has more; `source`: what we ask of it; `log`: its logs, decoded and checked
-//! - `verify`: what its answers prove (pure)
+//! - `verify`: what its answers prove (pure); `witness`: what others say, where nothing is proved
 //! - `guard`: is this node's chain the one that the database mirrors
 //! - `index`: a batch, and a reorg, from node to database
 //! - [`uptime`]: how long instances were live on a day (pure); `upkeep`: what becomes of a day when it is over
@@ -50,6 +50,7 @@ mod supervise;
 mod upkeep;
 mod verify;
 mod vitals;
+mod witness;
 
 pub use config::Config;
 pub use error::{IndexerError, RpcFailure};

@@ -30,6 +30,8 @@ pub(crate) struct Scout {
 #[derive(Default)]
 struct Heads {
     node: String,
+    /// The connection, while it answers.
+    source: Option<Arc<Source>>,
     heads: Vec<(u64, Duration)>,
 }
 
@@ -42,6 +44,12 @@ impl Scout {
             looks.spawn(look(url, contracts, heads, clock.clone()));
         }
         Self { nodes, clock, _looks: looks }
+    }
+
+    /// The other nodes that answer.
+    pub(crate) fn others(&self) -> Vec<Arc<Source>> {
+        let source = |node: &Arc<Mutex<Heads>>| node.lock().unwrap_or_else(PoisonError::into_inner).source.clone();
+        self.nodes.iter().filter_map(source).collect()
     }
 
     /// A node that has had a block above this height for longer than it may take to get around.
@@ -58,19 +66,21 @@ impl Scout {
 async fn look(url: String, contracts: Contracts, heads: Arc<Mutex<Heads>>, clock: Arc<dyn Clock>) {
     loop {
         if let Ok(source) = Source::connect(&url, contracts, true).await {
+            let source = Arc::new(source);
             while let Ok(tip) = source.latest().await {
                 heads.lock().unwrap_or_else(PoisonError::into_inner).saw(&source, tip.block.number, clock.monotonic());
                 tokio::time::sleep(EVERY).await;
             }
         }
-        heads.lock().unwrap_or_else(PoisonError::into_inner).heads.clear();
+        *heads.lock().unwrap_or_else(PoisonError::into_inner) = Heads::default();
         tokio::time::sleep(EVERY).await;
     }
 }
 
 impl Heads {
-    fn saw(&mut self, node: &Source, number: u64, now: Duration) {
+    fn saw(&mut self, node: &Arc<Source>, number: u64, now: Duration) {
         self.node = node.to_string();
+        self.source = Some(node.clone());
         // What is above its head now is gone.
         self.heads.retain(|(height, _)| *height <= number);
         if self.heads.last().is_none_or(|(height, _)| *height < number) {

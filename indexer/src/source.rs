@@ -53,8 +53,10 @@ pub(crate) struct Source {
     /// Scheme, host and port.
     name: String,
     patience: Duration,
-    /// How far we believe it; less far than the settings say on a chain whose headers hash in another way.
+    /// How far we believe it; in everything on a chain whose headers hash in another way, whatever the settings say.
     verify: Verify,
+    /// Whether it is believed for that reason alone.
+    foreign: bool,
 }
 
 /// What we read of a block; all that every chain has.
@@ -91,7 +93,7 @@ impl Source {
             Ok(client) => client.map_err(|e| failed(RpcFailure::Unreachable, reason(&url, &name, &e)))?,
             Err(_) => return Err(failed(RpcFailure::Late, format!("no answer in {patience:?}"))),
         };
-        Ok(Self { client, contracts, url, name, patience, verify: Verify::None })
+        Ok(Self { client, contracts, url, name, patience, verify: Verify::None, foreign: false })
     }
 
     /// Believes it no further than this from now on, if the chain lets us: its first block tells whether its headers hash
@@ -105,9 +107,18 @@ impl Source {
         if block.is_some_and(|block| hashes(&block.header)) {
             self.verify = verify;
         } else {
-            tracing::warn!(node = %self, "the headers of this chain do not hash as Ethereum's: the node is believed");
+            self.foreign = true;
+            tracing::warn!(
+                node = %self,
+                "the headers of this chain do not hash as Ethereum's: nodes are compared with each other, and one alone is believed"
+            );
         }
         Ok(())
+    }
+
+    /// Whether it cannot prove what we would ask proofs of.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// The registry that we ask about.

@@ -134,15 +134,14 @@ impl Writer {
     /// # Errors
     /// [`StoreError::NoIndex`] before [`init`]; [`StoreError::Database`].
     pub async fn take_over(pool: &PgPool) -> Result<(Self, Checkpoint), StoreError> {
-        let row =
-            sqlx::query(
-                "UPDATE checkpoint SET problem = NULL,
+        let row = sqlx::query(
+            "UPDATE checkpoint SET problem = NULL,
                         writer_epoch = greatest(writer_epoch + 1, floor(extract(epoch FROM clock_timestamp()) * 1000))
                  RETURNING checkpoint.*",
-            )
-                .fetch_optional(pool)
-                .await?
-                .ok_or(StoreError::NoIndex)?;
+        )
+        .fetch_optional(pool)
+        .await?
+        .ok_or(StoreError::NoIndex)?;
         let checkpoint = load::checkpoint_row(&row)?;
         Ok((Self { pool: pool.clone(), epoch: checkpoint.writer_epoch }, checkpoint))
     }

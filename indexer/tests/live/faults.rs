@@ -8,7 +8,7 @@ use domain::{Clock, SystemClock};
 use faulty_rpc::{Fault, FaultyRpc, Part};
 use indexer::{Config, Verify, check::check};
 
-use crate::world::{World, record, register};
+use crate::world::{World, eventually, record, register};
 
 /// Far more than the change to the other node takes, since machines are busy; far less than an indexer that is stuck.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -143,4 +143,51 @@ async fn a_node_that_is_wrong_from_the_start_is_left() -> Result<()> {
         indexer.stop().await?;
     }
     Ok(())
+}
+
+/// Where headers prove nothing, the nodes vote.
+#[tokio::test]
+async fn on_a_chain_with_other_headers_a_lie_is_outvoted() -> Result<()> {
+    let mut world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let mut honest = Vec::new();
+    for _ in 0..2 {
+        let proxy = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+        proxy.set(Fault::OtherHeaders);
+        honest.push(proxy);
+    }
+    let liar = FaultyRpc::start(&honest[0].url(), &honest[0].ws_url()).await?;
+    world.config.rpc_urls = vec![liar.url(), honest[0].url(), honest[1].url()];
+    let indexer = world.index();
+    ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
+    world.agrees().await?;
+    ensure!(liar.asked("eth_getLogs") > 0 && liar.asked("eth_getBlockReceipts") == 0, "the first is asked, for logs");
+    for fault in [Fault::OmitLogs, Fault::ForgeLog(Part::Data)] {
+        liar.set(fault);
+        ensure!(world.chain.send(&heartbeatCall { id: record(0, 0).id().0 }).await?);
+        world.agrees().await.with_context(|| format!("{fault:?}"))?;
+    }
+    indexer.stop().await
+}
+
+/// Of two that say different things nobody knows which is right: nothing is indexed until they agree.
+#[tokio::test]
+async fn on_a_chain_with_other_headers_two_nodes_must_agree() -> Result<()> {
+    let mut world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let honest = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+    honest.set(Fault::OtherHeaders);
+    let liar = FaultyRpc::start(&honest.url(), &honest.ws_url()).await?;
+    world.config.rpc_urls = vec![liar.url(), honest.url()];
+    let indexer = world.index();
+    ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
+    let before = world.agrees().await?.checkpoint.head;
+    liar.set(Fault::OmitLogs);
+    ensure!(world.chain.send(&heartbeatCall { id: record(0, 0).id().0 }).await?);
+    let problem = eventually("a problem", async || world.checkpoint().await.ok()?.problem).await?;
+    ensure!(problem.contains("do not say the same"), "{problem}");
+    ensure!(world.checkpoint().await?.head == before);
+    liar.set(Fault::None);
+    world.agrees().await?;
+    indexer.stop().await
 }

@@ -44,6 +44,8 @@ pub enum Fault {
     /// Whichever block is the latest, it has another hash and a timestamp one second later, by tag, by number, by that
     /// other hash, in its logs and receipts and in its notification; by its true hash it is unknown. All else in it stays.
     Replace,
+    /// Another field in each block, as on chains whose headers hash in another way: no block hashes to its hash.
+    OtherHeaders,
     /// In turn: a text that is no JSON; a JSON-RPC answer with an id that nobody asked with, and the result `"0x1"`.
     /// Over HTTP the status is 200. Notifications come.
     Garbage,
