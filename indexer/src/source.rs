@@ -1,13 +1,14 @@
 //! What we ask of the node. It asks once: whoever calls decides when to try again.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
+    eips::BlockNumberOrTag,
     primitives::U64,
     rpc::{
         client::RpcClient,
@@ -28,10 +29,11 @@ use crate::{
     apply::Entry,
     error::{RpcFailure, plain},
     log::{Contracts, When, bad, decode, when},
-    verify::{Verify, hashes, header, logs, may_hold},
+    verify::{Verify, hashes},
 };
 
 mod news;
+mod proved;
 mod state;
 
 /// How long a node may take for an answer if there is no other, and if there is.
@@ -40,6 +42,9 @@ const PATIENCE_OF_SEVERAL: Duration = Duration::from_millis(1_200);
 
 /// How long it may take for the logs of a range.
 const PATIENCE_LOGS: Duration = Duration::from_secs(60);
+
+/// How many of the blocks that a node told are kept.
+const TOLD: usize = 80;
 
 /// How many questions may be under way at once.
 pub(crate) const QUESTIONS: usize = 8;
@@ -57,6 +62,8 @@ pub(crate) struct Source {
     verify: Verify,
     /// Whether it is believed for that reason alone.
     foreign: bool,
+    /// The last blocks that it told, for whoever wants to verify their logs next.
+    told: Mutex<VecDeque<rpc::Block>>,
 }
 
 /// What we read of a block; all that every chain has.
@@ -93,7 +100,16 @@ impl Source {
             Ok(client) => client.map_err(|e| failed(RpcFailure::Unreachable, reason(&url, &name, &e)))?,
             Err(_) => return Err(failed(RpcFailure::Late, format!("no answer in {patience:?}"))),
         };
-        Ok(Self { client, contracts, url, name, patience, verify: Verify::None, foreign: false })
+        Ok(Self {
+            client,
+            contracts,
+            url,
+            name,
+            patience,
+            verify: Verify::None,
+            foreign: false,
+            told: Mutex::default(),
+        })
     }
 
     /// Believes it no further than this from now on, if the chain lets us: its first block tells whether its headers hash
@@ -181,42 +197,6 @@ impl Source {
         }
     }
 
-    async fn verified_logs_of(&self, row: &BlockRow) -> Result<Vec<Entry>, IndexerError> {
-        let hash = row.block.hash;
-        let lied = |what| IndexerError::Lied { node: self.name.clone(), what };
-        let block: Option<rpc::Block> = self.ask("eth_getBlockByHash", (hash, false)).await?;
-        let block = block.ok_or_else(|| self.incoherent(format!("it has no block {} any more", row.block)))?;
-        let transactions: Vec<B256> = block.transactions.hashes().collect();
-        let header = header(block, row).map_err(lied)?;
-        if !may_hold(&header, self.addresses()) {
-            return Ok(Vec::new());
-        }
-        if self.verify == Verify::Headers {
-            return self.logs(&Filter::new().at_block_hash(hash), self.patience).await;
-        }
-        let logs = logs(&header, self.receipts(row.block, transactions).await?).map_err(lied)?;
-        self.entries(logs.into_iter().filter(|log| self.addresses().any(|address| address == log.address())))
-    }
-
-    /// All receipts of a block: at once, or one by one of a node that does not know how to give them at once.
-    async fn receipts(
-        &self,
-        block: BlockRef,
-        transactions: Vec<B256>,
-    ) -> Result<Vec<rpc::TransactionReceipt>, IndexerError> {
-        let missing = || self.incoherent(format!("it has not all receipts of block {block}"));
-        match self.ask::<_, Option<_>>("eth_getBlockReceipts", [BlockId::hash(block.hash)]).await {
-            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => {}
-            receipts => return receipts?.ok_or_else(missing),
-        }
-        let questions: Vec<_> = transactions
-            .into_iter()
-            .map(|hash| self.ask::<_, Option<_>>("eth_getTransactionReceipt", [hash]))
-            .collect();
-        let receipts: Vec<Option<_>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
-        receipts.into_iter().collect::<Option<_>>().ok_or_else(missing)
-    }
-
     fn addresses(&self) -> impl Iterator<Item = Address> {
         std::iter::once(self.contract()).chain(self.endorsements())
     }
@@ -297,11 +277,27 @@ impl Source {
     }
 
     async fn tagged(&self, tag: BlockNumberOrTag) -> Result<Option<BlockRow>, IndexerError> {
-        let block: Option<Block> = self.ask("eth_getBlockByNumber", (tag, false)).await?;
-        Ok(block.map(|block| BlockRow {
-            block: BlockRef { number: block.number.to(), hash: block.hash },
-            parent_hash: block.parent_hash,
-            time: block.timestamp.to(),
+        let params = (tag, false);
+        if self.verify == Verify::None {
+            let block: Option<Block> = self.ask("eth_getBlockByNumber", params).await?;
+            return Ok(block.map(|block| BlockRow {
+                block: BlockRef { number: block.number.to(), hash: block.hash },
+                parent_hash: block.parent_hash,
+                time: block.timestamp.to(),
+            }));
+        }
+        let block: Option<rpc::Block> = self.ask("eth_getBlockByNumber", params).await?;
+        Ok(block.map(|block| {
+            let header = &block.header;
+            let row = BlockRow {
+                block: BlockRef { number: header.number, hash: header.hash },
+                parent_hash: header.parent_hash,
+                time: header.timestamp,
+            };
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.truncate(TOLD - 1);
+            told.push_front(block);
+            row
         }))
     }
 
