@@ -1,0 +1,205 @@
+//! From a step to a call: who and what are looked up in what is there now.
+
+use alloy::primitives::{Address, B256, Bytes, keccak256};
+use anvil_fixtures::chain::ACCOUNTS;
+
+use super::{
+    model::{Beat, Body, Call, Grant, Key, Model},
+    steps::{Act, By, Until, Which},
+};
+
+const DAY: u64 = 86_400;
+
+/// Two personal namespaces and three that can be claimed.
+pub fn namespaces() -> [B256; 5] {
+    [ACCOUNTS[0].into_word(), ACCOUNTS[1].into_word(), keccak256(LABELS[0]), keccak256(LABELS[1]), keccak256(LABELS[2])]
+}
+
+/// What is claimed; the last ones cannot be.
+const LABELS: [&str; 6] = ["acme", "b.2", "c_3-", "0x12", "-acme", "Acme"];
+const TTLS: [u32; 6] = [5, 60, 3_600, 30 * 86_400, 4, 30 * 86_400 + 1];
+
+/// What endorsements are about.
+pub fn topic(n: u8) -> B256 {
+    B256::repeat_byte(n)
+}
+
+/// Somebody; or nobody, whom one can propose as well.
+fn account(n: usize) -> Address {
+    ACCOUNTS.get(n).copied().unwrap_or_default()
+}
+
+/// Who sends what.
+pub fn resolve(model: &Model, by: By, act: &Act) -> (Address, Call) {
+    let (entitled, call) = call(model, act);
+    match by {
+        // Nobody can send nothing.
+        By::Entitled if !entitled.is_zero() => (entitled, call),
+        By::Entitled => (ACCOUNTS[2], call),
+        By::Actor(n) => (account(n), call),
+    }
+}
+
+/// The call, and who should send it.
+fn call(model: &Model, act: &Act) -> (Address, Call) {
+    let owner = |key: &Key| model.instances.get(&key.id()).map_or(key.registrant, |instance| instance.owner);
+    match *act {
+        Act::Claim { label } => (Address::ZERO, Call::Claim { label: LABELS[label].into() }),
+        Act::Open { namespace, open } => {
+            let namespace = namespaces()[namespace];
+            (model.authority(namespace), Call::Open { namespace, open })
+        }
+        Act::ProposeNamespaceOwner { namespace, to } => {
+            let namespace = namespaces()[namespace];
+            (model.authority(namespace), Call::ProposeNamespaceOwner { namespace, account: account(to) })
+        }
+        Act::AcceptNamespaceOwner { namespace } => {
+            let namespace = namespaces()[namespace];
+            let proposed = model.namespace_proposals.get(&(namespace, model.namespace_epoch(namespace)));
+            (proposed.map_or(Address::ZERO, |said| said.what), Call::AcceptNamespaceOwner { namespace })
+        }
+        Act::SetRegistrar { namespace, registrar, until } => {
+            let namespace = namespaces()[namespace];
+            let expiry = time(model, until);
+            (model.authority(namespace), Call::SetRegistrar { namespace, registrar: account(registrar), expiry })
+        }
+        Act::Register { namespace, name, label, body, ttl } => {
+            let namespace = namespaces()[namespace];
+            let name = ["pay", "mail.v2"][name].into();
+            // Most numbers are one of two labels; the last is none.
+            let label = if label == 29 { "a b".into() } else { ["a", "b-1"][label % 2].into() };
+            let call = Call::Register { namespace, name, label, body: published(body), ttl: TTLS[ttl] };
+            (model.authority(namespace), call)
+        }
+        Act::Return { which, body, ttl } => {
+            let Key { namespace, name, registrant, label } = key(model, which);
+            (registrant, Call::Register { namespace, name, label, body: published(body), ttl: TTLS[ttl] })
+        }
+        Act::Update { which, stale, body, ttl } => {
+            let key = key(model, which);
+            let now = model.instances.get(&key.id());
+            let previous = now.map_or(B256::ZERO, |instance| instance.record_hash);
+            let previous = if stale { keccak256(previous) } else { previous };
+            let ttl = ttl.map_or_else(|| now.map_or(60, |instance| instance.ttl), |ttl| TTLS[ttl]);
+            (owner(&key), Call::Update { previous, body: published(body), ttl, key })
+        }
+        Act::Deregister { which } => {
+            let key = key(model, which);
+            (owner(&key), Call::Deregister { key })
+        }
+        Act::Heartbeat { which } => {
+            let key = key(model, which);
+            (owner(&key), Call::Heartbeat { id: key.id() })
+        }
+        Act::HeartbeatBatch { ref which } => {
+            let keys: Vec<Key> = which.iter().map(|which| key(model, *which)).collect();
+            let first = keys.first().map_or(Address::ZERO, owner);
+            (first, Call::HeartbeatBatch { ids: keys.iter().map(Key::id).collect() })
+        }
+        Act::HeartbeatSigned { ref which, until } => {
+            let beats = which.iter().map(|&(which, by, ago)| {
+                let key = key(model, which);
+                let now = model.instances.get(&key.id());
+                let epoch = now.map_or(0, |instance| instance.epoch);
+                // Most are between the last one and now; some are too late, or of the future.
+                let last = now.map_or(0, |instance| instance.last_heartbeat);
+                let time = (last.max(model.time.saturating_sub(20)) + ago).saturating_sub(2);
+                let signer = match by {
+                    By::Entitled => owner(&key),
+                    By::Actor(n) => account(n),
+                };
+                Beat { id: key.id(), epoch, time, deadline: self::time(model, until), signer }
+            });
+            (Address::ZERO, Call::HeartbeatSigned { beats: beats.collect() })
+        }
+        Act::ProposeOwner { which, to } => {
+            let key = key(model, which);
+            (owner(&key), Call::ProposeOwner { id: key.id(), account: account(to) })
+        }
+        Act::AcceptOwner { which } => {
+            let key = key(model, which);
+            let epoch = model.instances.get(&key.id()).map_or(0, |instance| instance.epoch);
+            let proposed = model.proposals.get(&(key.id(), epoch)).map_or(Address::ZERO, |said| said.what);
+            (proposed, Call::AcceptOwner { key })
+        }
+        Act::SetOperator { operator, permissions, until } => {
+            let grant = Grant { permissions, expiry: time(model, until) };
+            (ACCOUNTS[1], Call::SetOperator { operator: account(operator), grant })
+        }
+        Act::SetInstanceOperator { which, operator, permissions, until } => {
+            let (key, operator) = (key(model, which), account(operator));
+            let grant = Grant { permissions, expiry: time(model, until) };
+            (owner(&key), Call::SetInstanceOperator { id: key.id(), operator, grant })
+        }
+        Act::SetStatus { which, status, reason } => {
+            let key = key(model, which);
+            let reason = [&b""[..], b"because", b"\0\xff\x1b[31m", &[7; 256], &[7; 257]][reason];
+            (model.authority(key.namespace), Call::SetStatus { key, status, reason: Bytes::copy_from_slice(reason) })
+        }
+        Act::Reap { ref which } => {
+            let keys = which.iter().map(|which| key(model, *which)).collect();
+            (Address::ZERO, Call::Reap { keys })
+        }
+        Act::Endorse { which, stale, topic, until, digest } => {
+            let id = key(model, which).id();
+            let epoch = model.instances.get(&id).map_or(0, |instance| instance.epoch) + u32::from(stale);
+            let digest = if digest == 0 { B256::ZERO } else { B256::repeat_byte(digest) };
+            let expiry = time(model, until);
+            (ACCOUNTS[3], Call::Endorse { id, epoch, topic: self::topic(topic), expiry, digest })
+        }
+        Act::Withdraw { which, topic } => {
+            (ACCOUNTS[3], Call::Withdraw { id: key(model, which).id(), topic: self::topic(topic) })
+        }
+    }
+}
+
+fn time(model: &Model, until: Until) -> u64 {
+    match until {
+        Until::Never => 0,
+        Until::Before => model.time - 1,
+        Until::Now => model.time,
+        Until::Soon => model.time + 20,
+        Until::Later => model.time + 2 * DAY,
+        Until::Ever => (1 << 40) - 1,
+    }
+}
+
+fn key(model: &Model, which: Which) -> Key {
+    let known = match which {
+        Which::Known(n) => n.checked_rem(model.instances.len()).and_then(|n| model.instances.values().nth(n)),
+        Which::Made(_) => None,
+    };
+    let (Which::Known(n) | Which::Made(n)) = which;
+    known.map_or_else(
+        || Key {
+            namespace: namespaces()[n % 5],
+            name: "pay".into(),
+            registrant: ACCOUNTS[n / 5 % 5],
+            label: ["a", "c"][n / 25 % 2].into(),
+        },
+        |instance| instance.key.clone(),
+    )
+}
+
+/// Arbitrary bytes, as hostile as an owner likes.
+fn published(n: u8) -> Body {
+    let mut body = Body {
+        version: format!("1.0.{n}-rc+{n}"),
+        endpoints: vec![Bytes::from(vec![0, 0xff, n]), Bytes::from_static(b"<script>\x1b[31m")],
+        metadata: Bytes::from(vec![n; usize::from(n) * 3]),
+    };
+    match n {
+        100 => body.endpoints = vec![Bytes::from(vec![n; 256]); 16],
+        101 => body.metadata = Bytes::from(vec![0; 4_096]),
+        102 => body.version = "V".repeat(63),
+        103 => body.endpoints = vec![Bytes::from_static(b"x"); 17],
+        104 => body.endpoints = Vec::new(),
+        105 => body.endpoints.push(Bytes::new()),
+        106 => body.endpoints.push(Bytes::from(vec![n; 257])),
+        107 => body.metadata = Bytes::from(vec![0; 4_097]),
+        108 => body.version = "1 0".into(),
+        109 => body.version = "v".repeat(64),
+        _ => {}
+    }
+    body
+}

@@ -1,0 +1,217 @@
+//! A case, played: each transaction by the chain and by the model.
+
+use alloy::{
+    network::TransactionBuilder,
+    primitives::{B256, U64},
+    rpc::types::TransactionRequest,
+};
+use anyhow::{Context, Result, bail, ensure};
+use e2e::{World, part::Part, world::start_indexer};
+use serde_json::{Value, json};
+
+use super::{
+    act,
+    agree::Index,
+    encode::encode,
+    model::Model,
+    steps::{Plan, Settings, Step},
+    views,
+};
+
+/// That many transactions fit into a block of Anvil's.
+const FULL: usize = 8;
+const GAS: u64 = 3_000_000;
+
+/// The chain, the model of it, and the indexer.
+struct Play {
+    world: World,
+    config: indexer::Config,
+    indexer: Option<Part>,
+    index: Index,
+    /// After each block, from the one on with which all was deployed.
+    blocks: Vec<Model>,
+    /// The number of the first of them.
+    first: u64,
+    /// With the transactions that are not mined yet.
+    next: Model,
+    /// Their hashes, what they are, and whether the contract has to accept them.
+    pending: Vec<(B256, String, Result<(), &'static str>)>,
+    /// How many seconds after the last block the next one comes.
+    gap: u64,
+    /// The latest time of any block: Anvil's clock does not go back with the chain.
+    clock: u64,
+    /// What was accepted, and refused.
+    counts: [u64; 2],
+}
+
+/// Plays a case.
+///
+/// # Errors
+/// If model, chain and index do not agree, with what they do not agree about.
+pub async fn play(plan: &Plan) -> Result<[u64; 2]> {
+    let mut play = Play::start(&plan.settings).await?;
+    for (n, step) in plan.steps.iter().enumerate() {
+        play.step(step).await.with_context(|| format!("step {n}: {step:?}"))?;
+    }
+    play.compare().await.context("at the end")?;
+    if let Some(indexer) = play.indexer.take() {
+        indexer.stop().await?;
+    }
+    Ok(play.counts)
+}
+
+impl Play {
+    async fn start(settings: &Settings) -> Result<Self> {
+        let mut world = World::with_endorsements().await?;
+        world.take_gateway()?.stop().await?;
+        world.take_indexer()?.stop().await?;
+        let mut config = indexer::Config {
+            window: settings.window,
+            max_range: settings.max_range,
+            verify: settings.verify,
+            ..world.indexer_config()
+        };
+        if settings.websocket {
+            config.rpc_urls = vec![world.rpc_url().replace("http://", "ws://")];
+        }
+        let (head, time) = (world.chain.head().await?, world.chain.time().await?);
+        let model = Model::default().in_block(head.number, time);
+        Ok(Self {
+            indexer: Some(start_indexer(config.clone())),
+            index: Index::connect(&world.database_url).await?,
+            next: model.in_block(head.number + 1, time + 1),
+            blocks: vec![model],
+            first: head.number,
+            pending: Vec::new(),
+            gap: 1,
+            clock: time,
+            counts: [0, 0],
+            world,
+            config,
+        })
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Act(by, act) => {
+                let (from, call) = act::resolve(&self.next, *by, act);
+                let (to, data) = encode(&self.world.chain, &call).await?;
+                let tx = TransactionRequest::default().with_from(from).with_to(to).with_input(data);
+                // The same fees: they are mined in the order in which they come.
+                let tx = tx.with_gas_limit(GAS).with_max_fee_per_gas(10_000_000_000).with_max_priority_fee_per_gas(1);
+                let hash = self.world.chain.raw("eth_sendTransaction", json!([tx])).await?;
+                let said = self.next.call(from, &call);
+                self.pending.push((serde_json::from_value(hash)?, format!("{from} {call:?}"), said));
+                if self.pending.len() == FULL {
+                    self.mine(1).await?;
+                }
+            }
+            Step::Mine { then } => self.mine(*then).await?,
+            Step::Wait { blocks } => {
+                for _ in 0..*blocks {
+                    self.mine(1).await?;
+                }
+            }
+            Step::Reorg { depth } => {
+                self.mine_pending().await?;
+                let depth = (*depth).min(self.height());
+                if depth > 0 {
+                    self.world.chain.reorg(depth).await?;
+                    let back = self.take_back(depth);
+                    self.blocks.extend((0..depth).map(|_| back.clone()));
+                    self.head_is_ours().await?;
+                }
+            }
+            Step::Rollback { depth } => {
+                self.mine_pending().await?;
+                let depth = (*depth).min(self.height());
+                if depth > 0 {
+                    self.world.chain.rollback(depth).await?;
+                    self.take_back(depth);
+                    self.head_is_ours().await?;
+                    // A chain that ends in the middle of ours is taken for a node that lags.
+                    self.mine(1).await?;
+                }
+            }
+            Step::Stop { crash } => match self.indexer.take() {
+                Some(indexer) if *crash => indexer.crash().await,
+                Some(indexer) => indexer.stop().await?,
+                None => {}
+            },
+            Step::Start => self.run_indexer(),
+            Step::Compare => self.compare().await?,
+        }
+        Ok(())
+    }
+
+    fn run_indexer(&mut self) {
+        self.indexer.get_or_insert_with(|| start_indexer(self.config.clone()));
+    }
+
+    /// How many blocks there are that can go.
+    fn height(&self) -> u64 {
+        self.blocks.len() as u64 - 1
+    }
+
+    fn head(&self) -> &Model {
+        &self.blocks[self.blocks.len() - 1]
+    }
+
+    /// Forgets the newest blocks; what is left.
+    fn take_back(&mut self, depth: u64) -> Model {
+        self.blocks.truncate(self.blocks.len() - depth as usize);
+        self.head().clone()
+    }
+
+    /// The next block goes upon the chain's head, which must be at the height of the model's.
+    async fn head_is_ours(&mut self) -> Result<()> {
+        let (head, time) = (self.world.chain.head().await?, self.world.chain.time().await?);
+        ensure!(head.number == self.first + self.height(), "the chain's head is {head}");
+        self.clock = self.clock.max(time);
+        let last = self.blocks.len() - 1;
+        (self.blocks[last].block, self.blocks[last].time) = (head.number, time);
+        self.next = self.head().in_block(head.number + 1, self.clock + self.gap);
+        Ok(())
+    }
+
+    async fn mine_pending(&mut self) -> Result<()> {
+        if self.pending.is_empty() { Ok(()) } else { self.mine(1).await }
+    }
+
+    /// Mines what is pending, and compares who was refused.
+    async fn mine(&mut self, gap: u64) -> Result<()> {
+        self.world.chain.mine_at(self.next.time).await?;
+        self.clock = self.next.time;
+        let receipts = self.world.chain.raw("eth_getBlockReceipts", json!(["latest"])).await?;
+        let receipts: Vec<Value> = serde_json::from_value(receipts)?;
+        ensure!(receipts.len() == self.pending.len(), "{} of {} are mined", receipts.len(), self.pending.len());
+        for ((hash, call, said), receipt) in self.pending.drain(..).zip(receipts) {
+            let (mined, status): (B256, U64) =
+                serde_json::from_value::<(B256, U64)>(json!([receipt["transactionHash"], receipt["status"]]))?;
+            ensure!(mined == hash, "mined in another order");
+            match said {
+                Ok(()) if status.is_zero() => bail!("the contract refuses {call}, the model accepts it"),
+                Err(refusal) if !status.is_zero() => bail!("the contract accepts {call}, the model says {refusal}"),
+                Ok(()) => self.counts[0] += 1,
+                Err(_) => self.counts[1] += 1,
+            }
+        }
+        self.blocks.push(self.next.clone());
+        self.gap = gap;
+        self.head_is_ours().await
+    }
+
+    async fn compare(&mut self) -> Result<()> {
+        self.mine_pending().await?;
+        self.run_indexer();
+        let head = self.world.chain.head().await?;
+        let model = &self.blocks[self.blocks.len() - 1];
+        self.index.stands_at(head).await?;
+        self.index.is(model).await.context("the index and the model")?;
+        views::are(&self.world.chain, model).await.context("the contract and the model")?;
+        let report = indexer::check::check(&self.config, |_| {}).await?;
+        ensure!(report.agrees(), "{report:?}");
+        ensure!(report.instances == model.instances.len() as u64, "{report:?}");
+        Ok(())
+    }
+}
