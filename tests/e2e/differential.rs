@@ -36,7 +36,8 @@ const SHRINK: u32 = 180_000;
 
 #[test]
 fn a_plain_model_the_index_and_the_contract_agree() {
-    let mut config = Config { failure_persistence: None, max_shrink_time: SHRINK, ..Config::default() };
+    let mut config =
+        Config { failure_persistence: None, max_shrink_time: SHRINK, max_shrink_iters: 100_000, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
     }

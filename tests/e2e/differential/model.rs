@@ -10,6 +10,8 @@ use domain::Status;
 
 mod rules;
 
+pub use rules::Refusal;
+
 /// All that the registry and its endorsements hold, after some transactions.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
