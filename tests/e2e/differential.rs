@@ -3,7 +3,7 @@
 //!
 //! The model says of each transaction whether the contract must accept or refuse it, and what follows; reorgs take it
 //! back to what it was. At each comparison every row of the index must be as the model has it, all views of the contracts
-//! too, and the storage roots of the index must be the chain's.
+//! too, the contracts' storage must be what follows from the rows, and `indexer check` must find nothing.
 //!
 //! Each run begins with another seed and says it first. `PROPTEST_RNG_SEED=<seed> cargo test -p e2e differential` plays
 //! the same cases again; `PROPTEST_CASES=<n>` sets how many. Of a case that fails as few steps are shown as will fail.
@@ -12,7 +12,8 @@
 //! - `steps`: what happens (pure); `act`: calls made of it (pure)
 //! - `model`: the contracts' rules (pure)
 //! - `play`: a case, played; `encode`: calls for the chain
-//! - `agree`: the index against the model; `rows`: the rows it must have; `views`: the contracts against the model
+//! - `agree`: the index against the model; `rows`: the rows it must have; `views`: the contracts against the model;
+//!   `words`: the index against their storage
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -27,6 +28,7 @@ mod play;
 mod rows;
 mod steps;
 mod views;
+mod words;
 
 /// How many cases are played if nothing else is said.
 const CASES: u32 = 8;
@@ -36,10 +38,15 @@ const SHRINK: u32 = 180_000;
 
 #[test]
 fn a_plain_model_the_index_and_the_contract_agree() {
-    let mut config =
-        Config { failure_persistence: None, max_shrink_time: SHRINK, max_shrink_iters: 100_000, ..Config::default() };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = CASES;
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    for (name, setting, ours) in [
+        ("PROPTEST_CASES", &mut config.cases, CASES),
+        ("PROPTEST_MAX_SHRINK_TIME", &mut config.max_shrink_time, SHRINK),
+        ("PROPTEST_MAX_SHRINK_ITERS", &mut config.max_shrink_iters, 10_000),
+    ] {
+        if std::env::var_os(name).is_none() {
+            *setting = ours;
+        }
     }
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,

@@ -6,6 +6,7 @@ use alloy::primitives::B256;
 use anyhow::{Context, Result, ensure};
 use domain::BlockRef;
 use e2e::eventually;
+use indexer::{apply::State, storage::Storage};
 use sqlx::PgPool;
 use store::{
     audit::Audit,
@@ -45,8 +46,8 @@ impl Index {
         Ok(())
     }
 
-    /// Whether it is what the model says.
-    pub async fn is(&mut self, model: &Model) -> Result<()> {
+    /// Whether it is what the model says. The storage of the contracts that follows from its rows.
+    pub async fn is(&mut self, model: &Model) -> Result<Storage> {
         let mut audit = Audit::begin(&self.pool).await?;
         ensure!(audit.checkpoint().head_time == model.time, "the head's time is {}", model.time);
         let mut instances = Vec::new();
@@ -57,17 +58,27 @@ impl Index {
             }
             instances.extend(page);
         }
+        let (namespaces, services) = (audit.namespaces().await?, audit.services().await?);
+        let said = audit.grants().await?;
+        let storage = Storage::of(&State {
+            namespaces: namespaces.iter().map(|row| (row.id, row.clone())).collect(),
+            services: services.iter().map(|row| (row.key, row.clone())).collect(),
+            instances: instances.iter().map(|row| (row.id, row.clone())).collect(),
+            leases: BTreeMap::new(),
+            grants: said.iter().cloned().collect(),
+        });
         same("instances", instances, rows::instances(model))?;
-        same("namespaces", audit.namespaces().await?, rows::namespaces(model))?;
-        same("services", audit.services().await?, rows::services(model))?;
-        let mut grants: Vec<GrantRow> = audit.grants().await?.into_iter().map(|(_, row)| row).collect();
+        same("namespaces", namespaces, rows::namespaces(model))?;
+        same("services", services, rows::services(model))?;
+        let mut grants: Vec<GrantRow> = said.into_iter().map(|(_, row)| row).collect();
         let mut expected = rows::grants(model);
         grants.sort_by_key(|row| (row.block_number, row.log_index));
         expected.sort_by_key(|row| (row.block_number, row.log_index));
         same("grants", grants, expected)?;
         heartbeats(&mut audit, model).await?;
         drop(audit);
-        self.serves(model).await
+        self.serves(model).await?;
+        Ok(storage)
     }
 
     /// What gateways read: one that starts now, and one that has followed the changes since the comparison before.
