@@ -15,7 +15,10 @@
 //! - `agree`: the index against the model; `rows`: the rows it must have; `views`: the contracts against the model;
 //!   `words`: the index against their storage
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    cell::RefCell,
+    hash::{BuildHasher, RandomState},
+};
 
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use tokio::runtime::Runtime;
@@ -55,13 +58,18 @@ fn a_plain_model_the_index_and_the_contract_agree() {
     config.rng_seed = RngSeed::Fixed(seed);
     let again = format!("PROPTEST_RNG_SEED={seed} PROPTEST_CASES={} cargo test -p e2e differential", config.cases);
     println!("{again}");
+    let total = RefCell::new(play::Tally::new());
     let played = TestRunner::new(config).run(&steps::plan(), |plan| {
         let runtime = Runtime::new().map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let [accepted, refused] =
-            runtime.block_on(play::play(&plan)).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
-        println!("{} steps: {accepted} transactions accepted, {refused} refused", plan.steps.len());
+        let played = runtime.block_on(play::play(&plan));
+        for (kind, [accepted, refused]) in played.map_err(|error| TestCaseError::fail(format!("{error:#}")))? {
+            let mut total = total.borrow_mut();
+            let of = total.entry(kind).or_default();
+            (of[0], of[1]) = (of[0] + accepted, of[1] + refused);
+        }
         Ok(())
     });
+    println!("accepted and refused: {:?}", total.take());
     match played {
         Ok(()) => {}
         Err(TestError::Fail(reason, plan)) => {

@@ -2,9 +2,10 @@
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use anvil_fixtures::chain::ACCOUNTS;
+use domain::Status;
 
 use super::{
-    model::{Beat, Body, Call, Grant, Key, Model},
+    model::{Beat, Body, Call, Grant, Instance, Key, Model},
     steps::{Act, By, Until, Which},
 };
 
@@ -72,11 +73,12 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (model.authority(namespace), call)
         }
         Act::Return { which, body, ttl } => {
-            let Key { namespace, name, registrant, label } = key(model, which);
+            let Key { namespace, name, registrant, label } =
+                key(model, which, |_, of| matches!(of.status, Status::Deregistered | Status::Reaped));
             (registrant, Call::Register { namespace, name, label, body: published(body), ttl: TTLS[ttl] })
         }
         Act::Update { which, stale, body, ttl } => {
-            let key = key(model, which);
+            let key = key(model, which, listed);
             let now = model.instances.get(&key.id());
             let previous = now.map_or(B256::ZERO, |instance| instance.record_hash);
             let previous = if stale { keccak256(previous) } else { previous };
@@ -84,21 +86,21 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (owner(&key), Call::Update { previous, body: published(body), ttl, key })
         }
         Act::Deregister { which } => {
-            let key = key(model, which);
+            let key = key(model, which, |_, of| of.status == Status::Active);
             (owner(&key), Call::Deregister { key })
         }
         Act::Heartbeat { which } => {
-            let key = key(model, which);
+            let key = key(model, which, listed);
             (owner(&key), Call::Heartbeat { id: key.id() })
         }
         Act::HeartbeatBatch { ref which } => {
-            let keys: Vec<Key> = which.iter().map(|which| key(model, *which)).collect();
+            let keys: Vec<Key> = which.iter().map(|which| key(model, *which, listed)).collect();
             let first = keys.first().map_or(Address::ZERO, owner);
             (first, Call::HeartbeatBatch { ids: keys.iter().map(Key::id).collect() })
         }
         Act::HeartbeatSigned { ref which, until } => {
             let beats = which.iter().map(|&(which, by, ago)| {
-                let key = key(model, which);
+                let key = key(model, which, listed);
                 let now = model.instances.get(&key.id());
                 let epoch = now.map_or(0, |instance| instance.epoch);
                 // Most are between the last one and now; some are too late, or of the future.
@@ -113,11 +115,13 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (Address::ZERO, Call::HeartbeatSigned { beats: beats.collect() })
         }
         Act::ProposeOwner { which, to } => {
-            let key = key(model, which);
+            let key = key(model, which, listed);
             (owner(&key), Call::ProposeOwner { id: key.id(), account: account(to) })
         }
         Act::AcceptOwner { which } => {
-            let key = key(model, which);
+            let key = key(model, which, |id, of| {
+                of.is_listed() && model.proposals.get(&(*id, of.epoch)).is_some_and(|to| !to.what.is_zero())
+            });
             let epoch = model.instances.get(&key.id()).map_or(0, |instance| instance.epoch);
             let proposed = model.proposals.get(&(key.id(), epoch)).map_or(Address::ZERO, |said| said.what);
             (proposed, Call::AcceptOwner { key })
@@ -127,28 +131,39 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (ACCOUNTS[1], Call::SetOperator { operator: account(operator), grant })
         }
         Act::SetInstanceOperator { which, operator, permissions, until } => {
-            let (key, operator) = (key(model, which), account(operator));
+            let (key, operator) = (key(model, which, listed), account(operator));
             let grant = Grant { permissions, expiry: time(model, until) };
             (owner(&key), Call::SetInstanceOperator { id: key.id(), operator, grant })
         }
         Act::SetStatus { which, status, reason } => {
-            let key = key(model, which);
+            let key = key(model, which, |_, of| of.status != Status::Revoked && of.status as u8 != status);
             let reason = [&b""[..], b"because", b"\0\xff\x1b[31m", &[7; 256], &[7; 257]][reason];
             (model.authority(key.namespace), Call::SetStatus { key, status, reason: Bytes::copy_from_slice(reason) })
         }
         Act::Reap { ref which } => {
-            let keys = which.iter().map(|which| key(model, *which)).collect();
+            let keys = which
+                .iter()
+                .map(|which| key(model, *which, |_, of| of.status == Status::Active && !of.is_live(model.time)))
+                .collect();
             (Address::ZERO, Call::Reap { keys })
         }
         Act::Endorse { which, stale, topic, until, digest } => {
-            let id = key(model, which).id();
-            let epoch = model.instances.get(&id).map_or(0, |instance| instance.epoch) + u32::from(stale);
+            let key = key(model, which, listed);
+            let epoch = model.instances.get(&key.id()).map_or(0, |instance| instance.epoch) + u32::from(stale);
+            let other = ACCOUNTS.into_iter().find(|account| *account != owner(&key)).unwrap_or_default();
             let digest = if digest == 0 { B256::ZERO } else { B256::repeat_byte(digest) };
             let expiry = time(model, until);
-            (ACCOUNTS[3], Call::Endorse { id, epoch, topic: self::topic(topic), expiry, digest })
+            (other, Call::Endorse { id: key.id(), epoch, topic: self::topic(topic), expiry, digest })
         }
         Act::Withdraw { which, topic } => {
-            (ACCOUNTS[3], Call::Withdraw { id: key(model, which).id(), topic: self::topic(topic) })
+            let topic = self::topic(topic);
+            let given = |id: &B256, of: &Instance| {
+                let by = |who: &Address| model.endorsements.get(&(*id, of.epoch, *who, topic));
+                ACCOUNTS.into_iter().find(|who| by(who).is_some_and(|said| !said.what.withdrawn))
+            };
+            let id = key(model, which, |id, of| given(id, of).is_some()).id();
+            let endorser = model.instances.get(&id).and_then(|of| given(&id, of)).unwrap_or(ACCOUNTS[3]);
+            (endorser, Call::Withdraw { id, topic })
         }
     }
 }
@@ -164,21 +179,26 @@ fn time(model: &Model, until: Until) -> u64 {
     }
 }
 
-fn key(model: &Model, which: Which) -> Key {
-    let known = match which {
-        Which::Known(n) => n.checked_rem(model.instances.len()).and_then(|n| model.instances.values().nth(n)),
-        Which::Made(_) => None,
+/// Which instance is meant, of those that something can be done with.
+fn key(model: &Model, which: Which, fits: impl Fn(&B256, &Instance) -> bool) -> Key {
+    let (Which::Fit(n) | Which::Known(n) | Which::Made(n)) = which;
+    let mut known: Vec<(&B256, &Instance)> = model.instances.iter().collect();
+    match which {
+        Which::Fit(_) => known.retain(|(id, instance)| fits(id, instance)),
+        Which::Known(_) => {}
+        Which::Made(_) => known.clear(),
+    }
+    let made = || Key {
+        namespace: namespaces()[n % 5],
+        name: "pay".into(),
+        registrant: ACCOUNTS[n / 5 % 5],
+        label: ["a", "c"][n / 25 % 2].into(),
     };
-    let (Which::Known(n) | Which::Made(n)) = which;
-    known.map_or_else(
-        || Key {
-            namespace: namespaces()[n % 5],
-            name: "pay".into(),
-            registrant: ACCOUNTS[n / 5 % 5],
-            label: ["a", "c"][n / 25 % 2].into(),
-        },
-        |instance| instance.key.clone(),
-    )
+    n.checked_rem(known.len()).map_or_else(made, |n| known[n].1.key.clone())
+}
+
+fn listed(_: &B256, instance: &Instance) -> bool {
+    instance.is_listed()
 }
 
 /// Arbitrary bytes, as hostile as an owner likes.

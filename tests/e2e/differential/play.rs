@@ -1,5 +1,7 @@
 //! A case, played: each transaction by the chain and by the model.
 
+use std::collections::BTreeMap;
+
 use alloy::{network::TransactionBuilder, primitives::B256, providers::Provider, rpc::types::TransactionRequest};
 use anvil_fixtures::Chain;
 use anyhow::{Context, Result, bail, ensure};
@@ -36,9 +38,11 @@ struct Play {
     gap: u64,
     /// The latest time of any block: Anvil's clock does not go back with the chain.
     clock: u64,
-    /// What was accepted, and refused.
-    counts: [u64; 2],
+    tally: Tally,
 }
+
+/// How many calls of each kind were accepted, and how many refused; blocks that were taken back count too.
+pub type Tally = BTreeMap<String, [u64; 2]>;
 
 /// A transaction: its hash, what it is, and whether the contract has to accept it.
 #[derive(Clone)]
@@ -59,7 +63,7 @@ struct Block {
 ///
 /// # Errors
 /// If model, chain and index do not agree, with what they do not agree about.
-pub async fn play(plan: &Plan) -> Result<[u64; 2]> {
+pub async fn play(plan: &Plan) -> Result<Tally> {
     let mut play = Play::start(&plan.settings).await?;
     for (n, step) in plan.steps.iter().enumerate() {
         play.step(step).await.with_context(|| format!("step {n}: {step:?}"))?;
@@ -68,7 +72,7 @@ pub async fn play(plan: &Plan) -> Result<[u64; 2]> {
     if let Some(indexer) = play.indexer.take() {
         indexer.stop().await?;
     }
-    Ok(play.counts)
+    Ok(play.tally)
 }
 
 impl Play {
@@ -95,7 +99,7 @@ impl Play {
             first: head.number,
             gap: 1,
             clock: time,
-            counts: [0, 0],
+            tally: Tally::new(),
             world,
             config,
         })
@@ -202,7 +206,8 @@ impl Play {
         self.clock = self.next.model.time;
         self.next.mine(&self.world.chain).await?;
         for transaction in &self.next.transactions {
-            self.counts[usize::from(transaction.said.is_err())] += 1;
+            let kind = transaction.call.split_whitespace().nth(1).unwrap_or_default();
+            self.tally.entry(kind.to_owned()).or_default()[usize::from(transaction.said.is_err())] += 1;
         }
         self.blocks.push(self.next.clone());
         self.gap = gap;

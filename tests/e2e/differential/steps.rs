@@ -64,9 +64,10 @@ pub enum Until {
     Ever,
 }
 
-/// Which instance: one that is there or was, or one that may never have been.
+/// Which instance: one that it can be done with, one that is there or was, or one that may never have been.
 #[derive(Debug, Clone, Copy)]
 pub enum Which {
+    Fit(usize),
     Known(usize),
     Made(usize),
 }
@@ -97,7 +98,31 @@ pub enum Act {
 }
 
 pub fn plan() -> impl Strategy<Value = Plan> {
-    (settings(), vec(step(), 80..160)).prop_map(|(settings, steps)| Plan { settings, steps })
+    (settings(), vec(beginning(), 8..14), vec(step(), 80..150)).prop_map(|(settings, first, then)| {
+        let steps = first.into_iter().chain(then).collect();
+        Plan { settings, steps }
+    })
+}
+
+/// So that there is something to begin with.
+fn beginning() -> impl Strategy<Value = Step> {
+    let act = prop_oneof![
+        1 => (0..3usize).prop_map(|label| Act::Claim { label }),
+        2 => register(),
+        1 => (0..5usize).prop_map(|namespace| Act::Open { namespace, open: true }),
+    ];
+    act.prop_map(|act| Step::Act(By::Entitled, act))
+}
+
+fn register() -> impl Strategy<Value = Act> {
+    let ttl = prop_oneof![12 => 0..4usize, 1 => 4..6usize];
+    (0..5usize, 0..2usize, 0..30usize, body(), ttl).prop_map(|(namespace, name, label, body, ttl)| Act::Register {
+        namespace,
+        name,
+        label,
+        body,
+        ttl,
+    })
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -114,7 +139,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => 3_000..5_000u64,
         2 => select(vec![8 * 86_400, 40 * 86_400]),
     ];
-    let depth = || prop_oneof![6 => 1..4u64, 3 => 4..20u64, 1 => 20..45u64];
+    let depth = || prop_oneof![12 => 1..4u64, 5 => 4..16u64, 1 => 16..45u64];
     prop_oneof![
         80 => (by, act()).prop_map(|(by, act)| Step::Act(by, act)),
         30 => next.prop_map(|then| Step::Mine { then }),
@@ -139,7 +164,11 @@ fn until() -> impl Strategy<Value = Until> {
 }
 
 fn which() -> impl Strategy<Value = Which> {
-    prop_oneof![12 => (0..60usize).prop_map(Which::Known), 1 => (0..200usize).prop_map(Which::Made)]
+    prop_oneof![
+        12 => (0..60usize).prop_map(Which::Fit),
+        3 => (0..60usize).prop_map(Which::Known),
+        1 => (0..200usize).prop_map(Which::Made),
+    ]
 }
 
 /// Small bodies mostly; the highest numbers are the largest that are allowed, and such as are not.
@@ -160,8 +189,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => namespace().prop_map(|namespace| Act::AcceptNamespaceOwner { namespace }),
         3 => (namespace(), actor(), until())
             .prop_map(|(namespace, registrar, until)| Act::SetRegistrar { namespace, registrar, until }),
-        14 => (namespace(), 0..2usize, 0..30usize, body(), ttl())
-            .prop_map(|(namespace, name, label, body, ttl)| Act::Register { namespace, name, label, body, ttl }),
+        14 => register(),
         4 => (which(), body(), ttl()).prop_map(|(which, body, ttl)| Act::Return { which, body, ttl }),
         7 => (which(), proptest::bool::weighted(0.1), body(), proptest::option::of(ttl()))
             .prop_map(|(which, stale, body, ttl)| Act::Update { which, stale, body, ttl }),
