@@ -51,13 +51,13 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (model.authority(namespace), Call::Open { namespace, open })
         }
         Act::ProposeNamespaceOwner { namespace, to } => {
-            let namespace = namespaces()[namespace];
+            let namespace = namespace_of(model, namespace, |id| model.namespaces.contains_key(id));
             (model.authority(namespace), Call::ProposeNamespaceOwner { namespace, account: account(to) })
         }
         Act::AcceptNamespaceOwner { namespace } => {
-            let namespace = namespaces()[namespace];
-            let proposed = model.namespace_proposals.get(&(namespace, model.namespace_epoch(namespace)));
-            (proposed.map_or(Address::ZERO, |said| said.what), Call::AcceptNamespaceOwner { namespace })
+            let proposed = |id: &B256| model.namespace_proposals.get(&(*id, model.namespace_epoch(*id)));
+            let namespace = namespace_of(model, namespace, |id| proposed(id).is_some());
+            (proposed(&namespace).map_or(Address::ZERO, |said| said.what), Call::AcceptNamespaceOwner { namespace })
         }
         Act::SetRegistrar { namespace, registrar, until } => {
             let namespace = namespaces()[namespace];
@@ -67,8 +67,8 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
         Act::Register { namespace, name, label, body, ttl } => {
             let namespace = namespaces()[namespace];
             let name = ["pay", "mail.v2"][name].into();
-            // Most numbers are one of two labels; the last is none.
-            let label = if label == 29 { "a b".into() } else { ["a", "b-1"][label % 2].into() };
+            // Most numbers are one of three labels; the last is none.
+            let label = if label == 29 { "a b".into() } else { ["a", "b-1", "3"][label % 3].into() };
             let call = Call::Register { namespace, name, label, body: published(body), ttl: TTLS[ttl] };
             (model.authority(namespace), call)
         }
@@ -141,10 +141,9 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (model.authority(key.namespace), Call::SetStatus { key, status, reason: Bytes::copy_from_slice(reason) })
         }
         Act::Reap { ref which } => {
-            let keys = which
-                .iter()
-                .map(|which| key(model, *which, |_, of| of.status == Status::Active && !of.is_live(model.time)))
-                .collect();
+            let due = |of: &Instance| of.last_heartbeat + u64::from(of.ttl) + 7 * DAY < model.time;
+            let fits = |_: &B256, of: &Instance| of.status == Status::Active && due(of);
+            let keys = which.iter().map(|which| key(model, *which, fits)).collect();
             (Address::ZERO, Call::Reap { keys })
         }
         Act::Endorse { which, stale, topic, until, digest } => {
@@ -156,13 +155,14 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (other, Call::Endorse { id: key.id(), epoch, topic: self::topic(topic), expiry, digest })
         }
         Act::Withdraw { which, topic } => {
-            let topic = self::topic(topic);
             let given = |id: &B256, of: &Instance| {
-                let by = |who: &Address| model.endorsements.get(&(*id, of.epoch, *who, topic));
-                ACCOUNTS.into_iter().find(|who| by(who).is_some_and(|said| !said.what.withdrawn))
+                let here = |at: &(B256, u32, Address, B256)| (at.0, at.1) == (*id, of.epoch);
+                let mut given = model.endorsements.iter().filter(|(at, said)| here(at) && !said.what.withdrawn);
+                given.next().map(|((_, _, endorser, topic), _)| (*endorser, *topic))
             };
             let id = key(model, which, |id, of| given(id, of).is_some()).id();
-            let endorser = model.instances.get(&id).and_then(|of| given(&id, of)).unwrap_or(ACCOUNTS[3]);
+            let given = model.instances.get(&id).and_then(|of| given(&id, of));
+            let (endorser, topic) = given.unwrap_or((ACCOUNTS[3], self::topic(topic)));
             (endorser, Call::Withdraw { id, topic })
         }
     }
@@ -176,6 +176,15 @@ fn time(model: &Model, until: Until) -> u64 {
         Until::Soon => model.time + 20,
         Until::Later => model.time + 2 * DAY,
         Until::Ever => (1 << 40) - 1,
+    }
+}
+
+/// Which namespace is meant: mostly one that something can be done with.
+fn namespace_of(model: &Model, n: usize, fits: impl Fn(&B256) -> bool) -> B256 {
+    let fit: Vec<B256> = namespaces().into_iter().filter(|id| fits(id) && model.namespaces.contains_key(id)).collect();
+    match n.checked_rem(fit.len()) {
+        Some(at) if n != 0 => fit[at],
+        _ => namespaces()[n],
     }
 }
 

@@ -137,7 +137,7 @@ fn step() -> impl Strategy<Value = Step> {
     let next = prop_oneof![
         10 => 1..30u64,
         2 => 3_000..5_000u64,
-        2 => select(vec![8 * 86_400, 40 * 86_400]),
+        3 => select(vec![8 * 86_400, 40 * 86_400]),
     ];
     let depth = || prop_oneof![12 => 1..4u64, 5 => 4..16u64, 1 => 16..45u64];
     prop_oneof![
@@ -185,11 +185,11 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (0..6usize).prop_map(|label| Act::Claim { label }),
         2 => (namespace(), any::<bool>()).prop_map(|(namespace, open)| Act::Open { namespace, open }),
-        2 => (namespace(), actor()).prop_map(|(namespace, to)| Act::ProposeNamespaceOwner { namespace, to }),
-        2 => namespace().prop_map(|namespace| Act::AcceptNamespaceOwner { namespace }),
+        4 => (namespace(), actor()).prop_map(|(namespace, to)| Act::ProposeNamespaceOwner { namespace, to }),
+        4 => namespace().prop_map(|namespace| Act::AcceptNamespaceOwner { namespace }),
         3 => (namespace(), actor(), until())
             .prop_map(|(namespace, registrar, until)| Act::SetRegistrar { namespace, registrar, until }),
-        14 => register(),
+        12 => register(),
         4 => (which(), body(), ttl()).prop_map(|(which, body, ttl)| Act::Return { which, body, ttl }),
         7 => (which(), proptest::bool::weighted(0.1), body(), proptest::option::of(ttl()))
             .prop_map(|(which, stale, body, ttl)| Act::Update { which, stale, body, ttl }),
@@ -198,8 +198,8 @@ fn act() -> impl Strategy<Value = Act> {
         4 => some().prop_map(|which| Act::HeartbeatBatch { which }),
         4 => (vec((which(), signer(), 0..40u64), 0..4), until())
             .prop_map(|(which, until)| Act::HeartbeatSigned { which, until }),
-        3 => (which(), actor()).prop_map(|(which, to)| Act::ProposeOwner { which, to }),
-        3 => which().prop_map(|which| Act::AcceptOwner { which }),
+        5 => (which(), actor()).prop_map(|(which, to)| Act::ProposeOwner { which, to }),
+        5 => which().prop_map(|which| Act::AcceptOwner { which }),
         4 => (actor(), permissions(), until())
             .prop_map(|(operator, permissions, until)| Act::SetOperator { operator, permissions, until }),
         4 => (which(), actor(), permissions(), until()).prop_map(|(which, operator, permissions, until)| {
@@ -208,9 +208,9 @@ fn act() -> impl Strategy<Value = Act> {
         6 => (which(), prop_oneof![6 => 1..3u8, 1 => 0..7u8, 1 => Just(4)], 0..5usize)
             .prop_map(|(which, status, reason)| Act::SetStatus { which, status, reason }),
         4 => some().prop_map(|which| Act::Reap { which }),
-        4 => (which(), proptest::bool::weighted(0.1), 0..2u8, until(), 0..9u8)
+        7 => (which(), proptest::bool::weighted(0.1), 0..2u8, until(), 0..9u8)
             .prop_map(|(which, stale, topic, until, digest)| Act::Endorse { which, stale, topic, until, digest }),
-        3 => (which(), 0..2u8).prop_map(|(which, topic)| Act::Withdraw { which, topic }),
+        5 => (which(), 0..2u8).prop_map(|(which, topic)| Act::Withdraw { which, topic }),
     ]
 }
 
