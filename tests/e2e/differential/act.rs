@@ -136,7 +136,7 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (owner(&key), Call::SetInstanceOperator { id: key.id(), operator, grant })
         }
         Act::SetStatus { which, status, reason } => {
-            let key = key(model, which, |_, of| of.status != Status::Revoked && of.status as u8 != status);
+            let key = key(model, which, |_, of| of.is_listed() && of.status as u8 != status);
             let reason = [&b""[..], b"because", b"\0\xff\x1b[31m", &[7; 256], &[7; 257]][reason];
             (model.authority(key.namespace), Call::SetStatus { key, status, reason: Bytes::copy_from_slice(reason) })
         }

@@ -139,7 +139,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => 3_000..5_000u64,
         3 => select(vec![8 * 86_400, 40 * 86_400]),
     ];
-    let depth = || prop_oneof![12 => 1..4u64, 5 => 4..16u64, 1 => 16..45u64];
+    let depth = || prop_oneof![16 => 1..4u64, 4 => 4..16u64, 1 => 16..45u64];
     prop_oneof![
         80 => (by, act()).prop_map(|(by, act)| Step::Act(by, act)),
         30 => next.prop_map(|then| Step::Mine { then }),
