@@ -172,7 +172,8 @@ impl Source {
         let tx = TransactionRequest::default().with_to(address).with_input(call.abi_encode());
         match self.ask::<_, Bytes>("eth_call", (tx, BlockNumberOrTag::Number(at))).await {
             Ok(answer) => Ok(Endorsements::registryCall::abi_decode_returns_validate(&answer).ok()),
-            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => Ok(None),
+            // The node itself refuses as well, such as when the block was taken back meanwhile.
+            Err(IndexerError::Rpc { failure: RpcFailure::Reverted, .. }) => Ok(None),
             Err(e) => Err(e),
         }
     }
@@ -338,6 +339,10 @@ impl fmt::Display for Source {
 fn failure(error: &TransportError) -> RpcFailure {
     match error {
         TransportError::ErrorResp(payload) if payload.is_retry_err() => RpcFailure::Busy,
+        // Most nodes have a code for it, all have words.
+        TransportError::ErrorResp(payload) if payload.code == 3 || payload.message.contains("revert") => {
+            RpcFailure::Reverted
+        }
         TransportError::ErrorResp(_) | TransportError::NullResp | TransportError::DeserError { .. } => {
             RpcFailure::Refused
         }
