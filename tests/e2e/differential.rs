@@ -34,7 +34,7 @@ mod views;
 mod words;
 
 /// How many cases are played if nothing else is said.
-const CASES: u32 = 8;
+const CASES: u32 = 12;
 
 /// For how long a case that fails is made smaller, in milliseconds.
 const SHRINK: u32 = 180_000;

@@ -33,12 +33,32 @@ fn account(n: usize) -> Address {
 /// Who sends what.
 pub fn resolve(model: &Model, by: By, act: &Act) -> (Address, Call) {
     let (entitled, call) = call(model, act);
+    // Nobody can send nothing.
+    let entitled = if entitled.is_zero() { ACCOUNTS[2] } else { entitled };
     match by {
-        // Nobody can send nothing.
-        By::Entitled if !entitled.is_zero() => (entitled, call),
-        By::Entitled => (ACCOUNTS[2], call),
         By::Actor(n) => (account(n), call),
+        By::Operator(n) => (operator(model, &call, n).unwrap_or(entitled), call),
+        By::Entitled => (entitled, call),
     }
+}
+
+/// Somebody who may do something, maybe not this, for the owner of the instance that a call is about.
+fn operator(model: &Model, call: &Call, n: usize) -> Option<Address> {
+    let id = match call {
+        Call::Update { key, .. } | Call::Deregister { key } => key.id(),
+        Call::Heartbeat { id } => *id,
+        Call::HeartbeatBatch { ids } => *ids.first()?,
+        _ => return None,
+    };
+    operator_of(model, id, n)
+}
+
+fn operator_of(model: &Model, id: B256, n: usize) -> Option<Address> {
+    let of = model.instances.get(&id)?;
+    let granted = |who: &Address| {
+        model.operators.contains_key(&(of.owner, *who)) || model.instance_operators.contains_key(&(id, of.epoch, *who))
+    };
+    ACCOUNTS.into_iter().cycle().skip(n).take(ACCOUNTS.len()).find(granted)
 }
 
 /// The call, and who should send it.
@@ -56,7 +76,7 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
         }
         Act::AcceptNamespaceOwner { namespace } => {
             let proposed = |id: &B256| model.namespace_proposals.get(&(*id, model.namespace_epoch(*id)));
-            let namespace = namespace_of(model, namespace, |id| proposed(id).is_some());
+            let namespace = namespace_of(model, namespace, |id| proposed(id).is_some_and(|to| !to.what.is_zero()));
             (proposed(&namespace).map_or(Address::ZERO, |said| said.what), Call::AcceptNamespaceOwner { namespace })
         }
         Act::SetRegistrar { namespace, registrar, until } => {
@@ -86,7 +106,7 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (owner(&key), Call::Update { previous, body: published(body), ttl, key })
         }
         Act::Deregister { which } => {
-            let key = key(model, which, |_, of| of.status == Status::Active);
+            let key = key(model, which, listed);
             (owner(&key), Call::Deregister { key })
         }
         Act::Heartbeat { which } => {
@@ -108,6 +128,7 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
                 let time = (last.max(model.time.saturating_sub(20)) + ago).saturating_sub(2);
                 let signer = match by {
                     By::Entitled => owner(&key),
+                    By::Operator(n) => operator_of(model, key.id(), n).unwrap_or(ACCOUNTS[n]),
                     By::Actor(n) => account(n),
                 };
                 Beat { id: key.id(), epoch, time, deadline: self::time(model, until), signer }
@@ -128,7 +149,7 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
         }
         Act::SetOperator { operator, permissions, until } => {
             let grant = Grant { permissions, expiry: time(model, until) };
-            (ACCOUNTS[1], Call::SetOperator { operator: account(operator), grant })
+            (ACCOUNTS[usize::from(permissions % 3)], Call::SetOperator { operator: account(operator), grant })
         }
         Act::SetInstanceOperator { which, operator, permissions, until } => {
             let (key, operator) = (key(model, which, listed), account(operator));

@@ -129,7 +129,7 @@ impl Play {
             }
             Step::Reorg { depth } => {
                 self.mine_pending().await?;
-                let depth = (*depth).min(self.height());
+                let depth = self.depth(*depth);
                 if depth > 0 {
                     self.world.chain.reorg(depth).await?;
                     self.take_back(depth);
@@ -144,7 +144,7 @@ impl Play {
             }
             Step::Rollback { depth } => {
                 self.mine_pending().await?;
-                let depth = (*depth).min(self.height());
+                let depth = self.depth(*depth);
                 if depth > 0 {
                     self.world.chain.rollback(depth).await?;
                     self.take_back(depth);
@@ -171,6 +171,12 @@ impl Play {
     /// How many blocks there are that can go.
     fn height(&self) -> u64 {
         self.blocks.len() as u64 - 1
+    }
+
+    /// How many of them go. Only deep reorgs take back all that there is.
+    fn depth(&self, wanted: u64) -> u64 {
+        let most = if wanted < 16 { self.height().div_ceil(2) } else { self.height() };
+        wanted.min(most)
     }
 
     fn head(&self) -> &Block {
@@ -219,7 +225,10 @@ impl Play {
         self.run_indexer();
         let head = self.world.chain.head().await?;
         let model = &self.blocks[self.blocks.len() - 1].model;
-        self.index.stands_at(head).await?;
+        if let Err(error) = self.index.stands_at(head).await {
+            let ended = self.indexer.take().context("an indexer runs")?.stop().await;
+            return Err(error.context(format!("told to stop, the indexer said {ended:?}")));
+        }
         let storage = self.index.is(model).await.context("the index and the model")?;
         views::are(&self.world.chain, model).await.context("the contracts and the model")?;
         words::are(&self.world.chain, &storage).await.context("the index and the contracts' storage")?;
