@@ -71,13 +71,24 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (model.authority(namespace), Call::Open { namespace, open })
         }
         Act::ProposeNamespaceOwner { namespace, to } => {
-            let namespace = namespace_of(model, namespace, |id| model.namespaces.contains_key(id));
+            let namespace = namespace_of(model, namespace, |_| true);
             (model.authority(namespace), Call::ProposeNamespaceOwner { namespace, account: account(to) })
         }
-        Act::AcceptNamespaceOwner { namespace } => {
-            let proposed = |id: &B256| model.namespace_proposals.get(&(*id, model.namespace_epoch(*id)));
-            let namespace = namespace_of(model, namespace, |id| proposed(id).is_some_and(|to| !to.what.is_zero()));
-            (proposed(&namespace).map_or(Address::ZERO, |said| said.what), Call::AcceptNamespaceOwner { namespace })
+        Act::AcceptNamespaceOwner { namespace: n } => {
+            let proposed = |id: &B256| {
+                let said = model.namespace_proposals.get(&(*id, model.namespace_epoch(*id)));
+                said.map(|said| said.what).filter(|who| !who.is_zero())
+            };
+            let namespace = namespace_of(model, n, |id| proposed(id).is_some());
+            match proposed(&namespace) {
+                Some(who) => (who, Call::AcceptNamespaceOwner { namespace }),
+                // So that there is something to accept the next time.
+                None if n > 1 => {
+                    let namespace = namespace_of(model, n, |_| true);
+                    (model.authority(namespace), Call::ProposeNamespaceOwner { namespace, account: ACCOUNTS[n] })
+                }
+                None => (Address::ZERO, Call::AcceptNamespaceOwner { namespace }),
+            }
         }
         Act::SetRegistrar { namespace, registrar, until } => {
             let namespace = namespaces()[namespace];
@@ -106,7 +117,9 @@ fn call(model: &Model, act: &Act) -> (Address, Call) {
             (owner(&key), Call::Update { previous, body: published(body), ttl, key })
         }
         Act::Deregister { which } => {
-            let key = key(model, which, listed);
+            // Often one with a history, so that there is something to forget when it returns.
+            let any = !matches!(which, Which::Fit(n) if n % 2 == 0);
+            let key = key(model, which, |_, of| of.is_listed() && (any || of.reason.is_some()));
             (owner(&key), Call::Deregister { key })
         }
         Act::Heartbeat { which } => {
@@ -200,9 +213,10 @@ fn time(model: &Model, until: Until) -> u64 {
     }
 }
 
-/// Which namespace is meant: mostly one that something can be done with.
+/// Which namespace is meant: mostly one that was claimed, and that something can be done with.
 fn namespace_of(model: &Model, n: usize, fits: impl Fn(&B256) -> bool) -> B256 {
-    let fit: Vec<B256> = namespaces().into_iter().filter(|id| fits(id) && model.namespaces.contains_key(id)).collect();
+    let claimed = |id: &B256| model.namespaces.get(id).is_some_and(|of| of.label.is_some());
+    let fit: Vec<B256> = namespaces().into_iter().filter(|id| claimed(id) && fits(id)).collect();
     match n.checked_rem(fit.len()) {
         Some(at) if n != 0 => fit[at],
         _ => namespaces()[n],

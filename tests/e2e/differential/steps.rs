@@ -109,7 +109,7 @@ pub enum Act {
 }
 
 pub fn plan() -> impl Strategy<Value = Plan> {
-    (settings(), vec(beginning(), 8..14), vec(step(), 80..150)).prop_map(|(settings, first, then)| {
+    (settings(), vec(beginning(), 10..16), vec(step(), 80..150)).prop_map(|(settings, first, then)| {
         let mut steps: Vec<Step> = first.into_iter().chain(then).collect();
         steps.retain(|step| !settings.calm || !step.is_trouble());
         Plan { settings, steps }
@@ -122,6 +122,8 @@ fn beginning() -> impl Strategy<Value = Step> {
         1 => (0..3usize).prop_map(|label| Act::Claim { label }),
         2 => register(),
         1 => (0..5usize).prop_map(|namespace| Act::Open { namespace, open: true }),
+        1 => (0..5usize, select(vec![1, 2, 3, 5, 6, 7]))
+            .prop_map(|(operator, permissions)| Act::SetOperator { operator, permissions, until: Until::Ever }),
     ];
     act.prop_map(|act| Step::Act(By::Entitled, act))
 }
@@ -146,7 +148,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let by = prop_oneof![6 => Just(By::Entitled), 2 => (0..5usize).prop_map(By::Operator), 1 => (0..5usize).prop_map(By::Actor)];
+    let by = prop_oneof![6 => Just(By::Entitled), 3 => (0..5usize).prop_map(By::Operator), 1 => (0..5usize).prop_map(By::Actor)];
     let next = prop_oneof![
         10 => 1..30u64,
         2 => 3_000..5_000u64,
@@ -223,7 +225,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => some().prop_map(|which| Act::Reap { which }),
         7 => (which(), weighted(0.1), 0..2u8, until(), 0..9u8)
             .prop_map(|(which, stale, topic, until, digest)| Act::Endorse { which, stale, topic, until, digest }),
-        5 => (which(), 0..2u8).prop_map(|(which, topic)| Act::Withdraw { which, topic }),
+        3 => (which(), 0..2u8).prop_map(|(which, topic)| Act::Withdraw { which, topic }),
     ]
 }
 
