@@ -1,7 +1,7 @@
 //! Every word of the contracts' storage against the index.
 //!
-//! This is what a comparison of the storage roots says, on a chain whose roots are standard. Anvil's are not: once a
-//! transaction that succeeds has read a word that is zero, Anvil keeps it as a leaf of the trie.
+//! This is what a comparison of the storage roots says, on a chain whose roots are standard. Anvil's are not: words that
+//! transactions have read, and that are zero, are leaves of its tries too.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
