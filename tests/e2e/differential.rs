@@ -3,7 +3,8 @@
 //!
 //! The model says of each transaction whether the contract must accept or refuse it, and what follows; reorgs take it
 //! back to what it was. At each comparison every row of the index must be as the model has it, all views of the contracts
-//! too, the contracts' storage must be what follows from the rows, and `indexer check` must find nothing.
+//! too, the contracts' storage must be what follows from the rows, word by word, and `indexer check` must find nothing but
+//! that Anvil's storage roots are not standard.
 //!
 //! Each run begins with another seed and says it first. `PROPTEST_RNG_SEED=<seed> cargo test -p e2e differential` plays
 //! the same cases again; `PROPTEST_CASES=<n>` sets how many. Of a case that fails as few steps are shown as will fail.
