@@ -146,6 +146,8 @@ pub enum RpcFailure {
     Busy,
     /// It answered no, or nothing that makes sense.
     Refused,
+    /// The contract that was called did.
+    Reverted,
 }
 
 impl IndexerError {
@@ -188,6 +190,7 @@ impl IndexerError {
             Self::Rpc { failure: RpcFailure::Late, .. } => "rpc_late",
             Self::Rpc { failure: RpcFailure::Busy, .. } => "rpc_busy",
             Self::Rpc { failure: RpcFailure::Refused, .. } => "rpc_refused",
+            Self::Rpc { failure: RpcFailure::Reverted, .. } => "rpc_reverted",
             Self::Behind { .. } => "rpc_behind",
             Self::Incoherent { .. } => "rpc_incoherent",
             Self::Lied { .. } => "rpc_lied",

@@ -133,6 +133,8 @@ async fn find_deploy_block(source: &Source, head: u64) -> Result<u64, IndexerErr
             Ok(Some(_)) => high = middle,
             Ok(None) => low = middle + 1,
             Err(IndexerError::Rpc { failure: RpcFailure::Refused, reason, .. }) => {
+                // Unless the block was taken back meanwhile.
+                known(source, middle).await?;
                 return Err(IndexerError::DeployBlockUnknown { reason });
             }
             Err(e) => return Err(e),

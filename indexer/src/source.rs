@@ -335,6 +335,10 @@ impl fmt::Display for Source {
 fn failure(error: &TransportError) -> RpcFailure {
     match error {
         TransportError::ErrorResp(payload) if payload.is_retry_err() => RpcFailure::Busy,
+        // Most nodes have a code for it, all have words.
+        TransportError::ErrorResp(payload) if payload.code == 3 || payload.message.contains("revert") => {
+            RpcFailure::Reverted
+        }
         TransportError::ErrorResp(_) | TransportError::NullResp | TransportError::DeserError { .. } => {
             RpcFailure::Refused
         }

@@ -93,7 +93,8 @@ impl Source {
         let tx = TransactionRequest::default().with_to(address).with_input(call.abi_encode());
         match self.ask::<_, Bytes>("eth_call", (tx, BlockNumberOrTag::Number(at))).await {
             Ok(answer) => Ok(Endorsements::registryCall::abi_decode_returns_validate(&answer).ok()),
-            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => Ok(None),
+            // The node itself refuses as well, such as when the block was taken back meanwhile.
+            Err(IndexerError::Rpc { failure: RpcFailure::Reverted, .. }) => Ok(None),
             Err(e) => Err(e),
         }
     }

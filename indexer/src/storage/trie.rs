@@ -4,7 +4,10 @@
 //! A proof shows all nodes on the way to a slot, and with each branch the hashes of all 16 ways on. Those that are our
 //! own lead to the same words, and are not gone; so it takes few proofs to find the words that differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use alloy::primitives::{Bytes, U256, keccak256};
 use alloy_rlp::Decodable;
@@ -205,8 +208,15 @@ fn join(mut way: Nibbles, nibble: u8) -> Nibbles {
 
 /// A slot that lies on a way. The ways are short, for keys are hashes.
 fn slot_below(way: &Nibbles) -> Option<B256> {
-    let mut slots = (0_u64..).map(|n| B256::from(U256::from(n)));
-    (way.len() <= LONGEST).then(|| slots.find(|slot| path(*slot).starts_with(way))).flatten()
+    // Almost always one of these will do; they are hashed once.
+    static FIRST: LazyLock<BTreeMap<Nibbles, B256>> =
+        LazyLock::new(|| slots().take(1 << 14).map(|slot| (path(slot), slot)).collect());
+    let first = FIRST.range(*way..).next().filter(|(path, _)| path.starts_with(way)).map(|(_, slot)| *slot);
+    first.or_else(|| (way.len() <= LONGEST).then(|| slots().find(|slot| path(*slot).starts_with(way))).flatten())
+}
+
+fn slots() -> impl Iterator<Item = B256> {
+    (0_u64..).map(|n| B256::from(U256::from(n)))
 }
 
 #[cfg(test)]

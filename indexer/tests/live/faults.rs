@@ -191,3 +191,25 @@ async fn on_a_chain_with_other_headers_two_nodes_must_agree() -> Result<()> {
     world.agrees().await?;
     indexer.stop().await
 }
+
+#[tokio::test]
+async fn a_node_that_cannot_be_asked_whose_endorsements_they_are_is_waited_for() -> Result<()> {
+    let mut world = World::new().await?;
+    world.deploy_endorsements().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let faulty = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+    world.config.rpc_urls = vec![faulty.url()];
+    let indexer = world.index();
+    ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
+    world.agrees().await?;
+    indexer.stop().await?;
+    // So it answers as well when the block that was asked about is taken back meanwhile.
+    faulty.set(Fault::Without("eth_call"));
+    let indexer = world.index();
+    let asked = faulty.asked("eth_call");
+    eventually("a second attempt", async || (faulty.asked("eth_call") > asked + 1).then_some(())).await?;
+    faulty.set(Fault::None);
+    ensure!(world.chain.send(&register(record(1, 0), 30)).await?);
+    world.agrees().await?;
+    indexer.stop().await
+}
