@@ -20,7 +20,10 @@ pub struct Args {
     /// How many times each; the figures are medians
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Without the chain of 1,000,000 events
+    /// Only the chain of 1,000,000 events
+    #[arg(long, conflicts_with = "skip_growth")]
+    only_growth: bool,
+    /// Without that chain
     #[arg(long)]
     skip_growth: bool,
     /// Which build
@@ -44,7 +47,8 @@ pub async fn run(args: Args) -> Result<Value> {
     let mut database = Database::start(&tools).await?;
     let clock = SystemClock::new();
     let mut figures = Map::new();
-    for (name, shape) in [("dense", Shape::Dense), ("sparse", Shape::Sparse)] {
+    let shapes = [("dense", Shape::Dense), ("sparse", Shape::Sparse)];
+    for (name, shape) in shapes.into_iter().filter(|_| !args.only_growth) {
         let chain = Chain::generate(&tools, shape, None).await?;
         eprintln!("{name}: {} events in {} blocks", chain.events, chain.head);
         let of_shape = Rounds::measure(args.rounds, &binary, &chain, &mut database, &*clock).await?;
