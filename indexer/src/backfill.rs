@@ -84,10 +84,15 @@ impl Range {
     }
 }
 
+/// Whether there are so many blocks up to this one that ranges could be worth it.
+pub(crate) fn is_worth(index: &Index, target: u64) -> bool {
+    target >= index.head.number.saturating_add(WORTH)
+}
+
 /// The last block to fetch in ranges, if there is so much to fetch.
 pub(crate) fn target(index: &Index, heads: Heads) -> Option<u64> {
     let target = heads.finalized.max(heads.latest.saturating_sub(index.window));
-    (target >= index.head.number.saturating_add(WORTH)).then_some(target)
+    is_worth(index, target).then_some(target)
 }
 
 /// Begins to fetch the blocks from one height to another, both included.

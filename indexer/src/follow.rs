@@ -104,15 +104,19 @@ impl Follower<'_> {
             return self.look_back(&tip).await;
         }
         self.lags = false;
-        let heads = self.heads(&tip).await?;
         if tip.block == self.index.head {
+            let heads = self.heads(&tip).await?;
             self.set_phase(Phase::Follow);
             self.index.confirm(heads).await?;
             return Ok(ControlFlow::Break(()));
         }
+        if !backfill::is_worth(self.index, tip.block.number) {
+            return self.walk(&tip).await;
+        }
+        let heads = self.heads(&tip).await?;
         match (self.ranges.clone(), backfill::target(self.index, heads)) {
             (Some(range), Some(target)) => self.backfill(&range, &tip, heads, target, clock).await,
-            _ => self.walk(&tip, heads).await,
+            _ => self.walk(&tip).await,
         }
     }
 
@@ -160,7 +164,7 @@ impl Follower<'_> {
     }
 
     /// Applies the next blocks up to the tip, [`BLOCKS`] at most, their logs asked for by hash.
-    async fn walk(&mut self, tip: &BlockRow, heads: Heads) -> Result<ControlFlow<()>, IndexerError> {
+    async fn walk(&mut self, tip: &BlockRow) -> Result<ControlFlow<()>, IndexerError> {
         let source = self.source;
         let next = self.index.head.number + 1;
         let last = tip.block.number.min(next + BLOCKS - 1);
@@ -178,10 +182,12 @@ impl Follower<'_> {
         };
         self.without = 0;
         if !self.index.is_followed_by(first) {
+            let heads = self.heads(tip).await?;
             return self.rewind(tip, heads).await;
         }
         let questions: Vec<_> = blocks.iter().map(|block| source.logs_of(block)).collect();
-        let entries: Vec<Vec<_>> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
+        let entries = stream::iter(questions).buffered(QUESTIONS).try_collect();
+        let (entries, heads): (Vec<Vec<_>>, _) = futures::try_join!(entries, self.heads(tip))?;
         if source.is_foreign() {
             witness::compare(source, &self.scout.others(), &blocks, &entries).await?;
         }

@@ -39,6 +39,9 @@ pub use uptime::RollUp;
 /// How many rows `changes` keeps: a gateway that is further behind reads everything anew.
 pub const CHANGES_KEPT: i64 = 100_000;
 
+/// How many blocks go by until rows that nobody needs any more are deleted.
+const PRUNE_EVERY: u64 = 16;
+
 /// How many times the window `block` may keep, on a chain whose finality is further behind than the window.
 pub const WINDOWS_KEPT: u64 = 16;
 
@@ -153,7 +156,7 @@ impl Writer {
 
     /// Applies the blocks from the one after `parent` up to and including `head`. `heads` is what the chain says of
     /// itself: a batch that reaches `heads.latest` confirms the tip, as [`confirm`](Self::confirm) does. `window` is
-    /// how many blocks below the head are remembered for reorgs; more are while they are not final.
+    /// how many blocks below the head are remembered for reorgs at least; more are while they are not final.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] if the index does not stand at `parent` or this writer was replaced;
@@ -183,7 +186,9 @@ impl Writer {
         write::leases(&mut tx, &batch.leases).await?;
         grants::write(&mut tx, &batch.grants).await?;
         write::changes(&mut tx, &changes, seq).await?;
-        prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
+        if parent.number / PRUNE_EVERY != head.block.number / PRUNE_EVERY {
+            prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
+        }
         notify_and_commit(tx).await
     }
 

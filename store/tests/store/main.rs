@@ -241,14 +241,14 @@ async fn old_blocks_and_changes_are_pruned() {
         .await
         .expect("changes");
     let mut parent = block(9).block;
-    for number in 10..=60 {
+    for number in 10..=64 {
         let batch = Batch { blocks: vec![block(number)], ..Batch::default() };
-        let heads = Heads { latest: 60, safe: 60, finalized: number - 2 };
+        let heads = Heads { latest: 64, safe: 64, finalized: number - 2 };
         writer.apply(parent, block(number), heads, 8, &batch).await.expect("applied");
         parent = block(number).block;
     }
     let kept: Vec<u64> = writer.blocks().await.expect("blocks").iter().map(|block| block.number).collect();
-    assert!(kept.iter().copied().eq(52..=60), "{kept:?}");
+    assert!(kept.iter().copied().eq(56..=64), "{kept:?}");
     assert!(seqs(&pool).await.into_iter().map(|(seq, _)| seq).eq(6..=10));
     assert_eq!(writer.touched_above(0).await.expect("touched"), Touched::default());
 }
