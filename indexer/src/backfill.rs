@@ -32,6 +32,9 @@ const LARGE: u64 = 6 << 20;
 /// How many ranges are fetched at once.
 const AHEAD: usize = 2;
 
+/// How many times in a row a node may not answer in time for a range, which takes long, before another one is asked.
+const LATE: u32 = 2;
+
 /// How long between two lines of the log.
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
@@ -131,19 +134,20 @@ impl Fetching {
 
 /// Reads some blocks: at once, or in parts, if the node does not give them at once. It ends with the first error.
 async fn read(source: &Source, range: &Range, from: u64, to: u64) -> Vec<Result<Option<Part>, IndexerError>> {
-    let (mut parts, mut next, mut end) = (Vec::new(), from, to);
+    let (mut parts, mut next, mut end, mut late) = (Vec::new(), from, to, 0);
     while next <= to {
         match read_at_once(source, next, end).await {
             Ok(Some(part)) => {
                 range.took(end - next + 1, part.bytes());
                 parts.push(Ok(Some(part)));
-                (next, end) = (end + 1, range.end(end + 1, to));
+                (next, end, late) = (end + 1, range.end(end + 1, to), 0);
             }
             Err(IndexerError::Rpc {
-                failure: RpcFailure::Late | RpcFailure::Busy | RpcFailure::Refused,
+                failure: failure @ (RpcFailure::Late | RpcFailure::Busy | RpcFailure::Refused),
                 reason,
                 ..
-            }) if end > next => {
+            }) if end > next && late < LATE => {
+                late += u32::from(failure == RpcFailure::Late);
                 range.refused(end - next + 1);
                 tracing::debug!(from = next, to = end, reason, "the node wants a smaller range");
                 end = range.end(next, end);

@@ -29,6 +29,9 @@ const WITHOUT: u32 = 5;
 /// How long a backfill goes on until all else is looked at again.
 const BACKFILL: Duration = Duration::from_secs(10);
 
+/// How often a loop that waits for a range says that it is alive.
+const TICK: Duration = Duration::from_secs(1);
+
 /// Follows the chain, for ever.
 ///
 /// # Errors
@@ -132,7 +135,16 @@ impl Follower<'_> {
         self.set_phase(Phase::Backfill);
         let began = clock.monotonic();
         let mut fetching = backfill::fetch(self.source, range, self.index.head.number + 1, target);
-        while let Some(Part { first, last, entries }) = fetching.next().await? {
+        loop {
+            // A node may take its time for a range: that is no standstill.
+            let part = tokio::select! {
+                part = fetching.next() => part?,
+                () = tokio::time::sleep(TICK) => {
+                    self.index.vitals.tick();
+                    continue;
+                }
+            };
+            let Some(Part { first, last, entries }) = part else { break };
             if !self.index.is_followed_by(&first) {
                 return self.rewind(tip, heads).await;
             }
