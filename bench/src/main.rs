@@ -4,6 +4,7 @@
 mod backfill;
 mod chains;
 mod cold_start;
+mod failover;
 mod gas;
 mod lag;
 mod numbers;
@@ -28,6 +29,8 @@ enum Bench {
     Chain(chains::Args),
     /// How long `rollcall up` takes to its table, the first time and the next, and to the first live answer
     ColdStart(cold_start::Args),
+    /// How long an index stands still when an indexer or a node fails; needs a release build
+    Failover(failover::Args),
     /// How long after a block is mined it is in the database and in a gateway's answer; needs a release build
     Lag(lag::Args),
     /// What each call of the contract costs, from receipts, beside the contract that articles print
@@ -40,6 +43,7 @@ async fn main() -> ExitCode {
         Bench::Backfill(args) => backfill::run(args).await,
         Bench::Chain(args) => chains::run(args).await,
         Bench::ColdStart(args) => cold_start::run(args).await,
+        Bench::Failover(args) => failover::run(args).await,
         Bench::Lag(args) => lag::run(args).await,
         Bench::Gas => gas::run().await,
     };

@@ -101,6 +101,7 @@ impl Process {
         let deploy_block = chain.deploy_block.to_string();
         let mut args = vec!["indexer", "--rpc-url", rpc_url, "--database-url", database_url];
         args.extend(["--contract", &contract, "--deploy-block", &deploy_block, "--endorsements", "none"]);
+        args.extend(["--listen", "none"]);
         args.extend(more);
         Self::spawn(binary, &args)
     }
@@ -121,6 +122,18 @@ impl Process {
         let log = fs::read_to_string(self.log.path())?;
         let end: Vec<&str> = log.lines().rev().take(5).collect();
         bail!("{} ended with {status}; its log, newest first:\n{}", self.what, end.join("\n"))
+    }
+
+    /// Waits until its log has these words.
+    pub async fn says(&mut self, words: &str, limit: Duration) -> Result<()> {
+        let said = async {
+            while !fs::read_to_string(self.log.path())?.contains(words) {
+                self.check()?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(limit, said).await.with_context(|| format!("it does not say {words:?} in time"))?
     }
 
     /// The most memory that it has had, in MB. Linux alone knows.
