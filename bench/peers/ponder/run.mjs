@@ -45,6 +45,11 @@ async function freePort() {
   return port;
 }
 
+const children = new Set();
+// However it ends: what the chain's process has started ends with it.
+process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+
 /** A child whose output is kept; `ended` says whether it is gone. */
 function start(command, argv, options) {
   const child = spawn(command, argv, { stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -54,7 +59,11 @@ function start(command, argv, options) {
       self.lines.push(line);
       self.onLine?.(line);
     });
-  child.on("exit", () => (self.ended = true));
+  children.add(child);
+  child.on("exit", () => {
+    self.ended = true;
+    children.delete(child);
+  });
   self.check = () => {
     if (self.ended) throw new Error(`${command} ended:\n${self.lines.slice(-10).join("\n")}`);
   };
@@ -99,6 +108,7 @@ async function startChain(shape) {
   };
   // An orderly end: it stops Anvil and Postgres.
   const stop = async () => {
+    if (bench.ended) return;
     bench.child.kill("SIGINT");
     await once(bench.child, "exit");
   };
