@@ -18,7 +18,7 @@ const { values: args } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     samples: { type: "string", default: "300" },
-    "skip-sparse": { type: "boolean", default: false },
+    shapes: { type: "string", default: "dense,sparse" },
     target: { type: "string", default: join(root, "target/release") },
   },
 });
@@ -45,6 +45,11 @@ async function freePort() {
   return port;
 }
 
+const children = new Set();
+// However it ends: what the chain's process has started ends with it.
+process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+
 /** A child whose output is kept; `ended` says whether it is gone. */
 function start(command, argv, options) {
   const child = spawn(command, argv, { stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -54,7 +59,11 @@ function start(command, argv, options) {
       self.lines.push(line);
       self.onLine?.(line);
     });
-  child.on("exit", () => (self.ended = true));
+  children.add(child);
+  child.on("exit", () => {
+    self.ended = true;
+    children.delete(child);
+  });
   self.check = () => {
     if (self.ended) throw new Error(`${command} ended:\n${self.lines.slice(-10).join("\n")}`);
   };
@@ -99,6 +108,7 @@ async function startChain(shape) {
   };
   // An orderly end: it stops Anvil and Postgres.
   const stop = async () => {
+    if (bench.ended) return;
     bench.child.kill("SIGINT");
     await once(bench.child, "exit");
   };
@@ -163,6 +173,9 @@ async function backfill(chain, which) {
   const wall = seconds() - started;
   const events = Number((await client.query(running.events)).rows[0].events);
   if (events !== chain.events) throw new Error(`${which} has ${events} events of ${chain.events}`);
+  // Its checkpoint is there a moment before it says so.
+  for (const limit = seconds() + 10; which === "ponder" && !marks.to; await sleep(10))
+    if (seconds() > limit) throw new Error(`Ponder does not say that its backfill ended:\n${running.process.lines.slice(-5).join("\n")}`);
   const own = marks.to - marks.from;
   return { ...running, client, database, wall, own, rss: running.process.peakMb() };
 }
@@ -211,7 +224,7 @@ async function lag(chain, run, count) {
 }
 
 const figures = {};
-for (const shape of args["skip-sparse"] ? ["dense"] : ["dense", "sparse"]) {
+for (const shape of args.shapes.split(",")) {
   const chain = await startChain(shape);
   say(`${shape}: ${chain.events} events in ${chain.head} blocks`);
   const all = { ours: [], ponder: [], ratio: [], ratio_own: [], ponder_own: [], rss: [] };
