@@ -11,9 +11,14 @@
 //! - `rebuild`: all state anew
 //! - `columns`: columns to values and back
 
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
 use alloy_primitives::B256;
 use domain::{BlockRef, Heads, InstanceId, Lease};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool};
 
 use crate::{
     StoreError,
@@ -50,6 +55,8 @@ pub const WINDOWS_KEPT: u64 = 16;
 pub struct Writer {
     pool: PgPool,
     epoch: i64,
+    /// Days whose partitions of heartbeats this writer has seen to.
+    days: Arc<Mutex<BTreeSet<i64>>>,
 }
 
 /// What a run of blocks does to the index. State rows are whole rows, and replace what is there.
@@ -146,7 +153,7 @@ impl Writer {
         .await?
         .ok_or(StoreError::NoIndex)?;
         let checkpoint = load::checkpoint_row(&row)?;
-        Ok((Self { pool: pool.clone(), epoch: checkpoint.writer_epoch }, checkpoint))
+        Ok((Self { pool: pool.clone(), epoch: checkpoint.writer_epoch, days: Arc::default() }, checkpoint))
     }
 
     /// The epoch in which this writer may write.
@@ -179,7 +186,7 @@ impl Writer {
         let seq = self.swap(&mut tx, parent, head, heads, changes.len()).await?;
         write::blocks(&mut tx, &batch.blocks).await?;
         write::events(&mut tx, &batch.events).await?;
-        heartbeats::insert(&mut tx, &batch.heartbeats, batch.heartbeats_from).await?;
+        let days = self.insert_heartbeats(&mut tx, &batch.heartbeats, batch.heartbeats_from).await?;
         write::namespaces(&mut tx, &batch.namespaces).await?;
         write::services(&mut tx, &batch.services).await?;
         write::instances(&mut tx, &batch.instances).await?;
@@ -189,7 +196,9 @@ impl Writer {
         if parent.number / PRUNE_EVERY != head.block.number / PRUNE_EVERY {
             prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
         }
-        notify_and_commit(tx).await
+        tx.commit().await?;
+        self.days().extend(days);
+        Ok(())
     }
 
     /// Takes the index back from `head`, where it stands, to an ancestor of it. The events above the ancestor move to
@@ -238,7 +247,7 @@ impl Writer {
 
         write::changes(&mut tx, &changes, seq).await?;
         prune_changes(&mut tx, seq).await?;
-        notify_and_commit(tx).await
+        Ok(tx.commit().await?)
     }
 
     /// Says that `head`, where the index stands, is the chain's tip now; all is well then. Nobody is notified: gateways
@@ -287,14 +296,16 @@ impl Writer {
         heads: Heads,
         changes: usize,
     ) -> Result<i64, StoreError> {
-        let seq: Option<i64> = sqlx::query_scalar(
+        // Who listens is told at the commit; no gateway reads an index that is built beside.
+        let swapped: Option<(i64, Option<String>)> = sqlx::query_as(
             "UPDATE checkpoint
              SET next_block = $4, head_hash = $5, head_time = $6, tip_block = $7, safe_block = $8,
                  finalized_block = $9, change_seq = change_seq + $10,
                  confirmations = confirmations + CASE WHEN $4 > $7 THEN 1 ELSE 0 END,
                  problem = CASE WHEN $4 > $7 THEN NULL ELSE problem END
              WHERE next_block = $1 AND head_hash = $2 AND writer_epoch = $3
-             RETURNING change_seq",
+             RETURNING change_seq, CASE WHEN current_schema() IS DISTINCT FROM 'rollcall_next'
+                                        THEN pg_notify('rollcall_changes', '')::text END",
         )
         .bind(next(from)?)
         .bind(from.hash.as_slice())
@@ -308,7 +319,7 @@ impl Writer {
         .bind(write::count(changes))
         .fetch_optional(db)
         .await?;
-        seq.ok_or_else(|| self.fenced(from))
+        swapped.map(|(seq, _)| seq).ok_or_else(|| self.fenced(from))
     }
 
     fn fenced(&self, expected: BlockRef) -> StoreError {
@@ -331,12 +342,4 @@ async fn prune(db: &mut PgConnection, head: u64, finalized: u64, window: u64, se
 async fn prune_changes(db: &mut PgConnection, seq: i64) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM changes WHERE seq <= $1").bind(seq - CHANGES_KEPT).execute(db).await?;
     Ok(())
-}
-
-async fn notify_and_commit(mut tx: Transaction<'static, Postgres>) -> Result<(), StoreError> {
-    // No gateway reads an index that is built beside.
-    sqlx::query("SELECT pg_notify('rollcall_changes', '') WHERE current_schema() IS DISTINCT FROM 'rollcall_next'")
-        .execute(&mut *tx)
-        .await?;
-    Ok(tx.commit().await?)
 }

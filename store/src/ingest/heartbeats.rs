@@ -1,6 +1,9 @@
 //! Heartbeats: into the partition of their day, and out again a day at a time.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{MutexGuard, PoisonError},
+};
 
 use alloy_primitives::B256;
 use domain::BlockRef;
@@ -25,38 +28,6 @@ const PAGE: i64 = 10_000;
 
 /// SQLSTATE of "lock not available".
 const LOCKED: &str = "55P03";
-
-/// Inserts heartbeats, those of days before `from` among the old ones. Makes the partitions that they need.
-pub(super) async fn insert(db: &mut PgConnection, rows: &[HeartbeatRow], from: u64) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let days: BTreeSet<u64> = rows.iter().map(|row| row.time / DAY).filter(|day| *day >= from).collect();
-    let days: Vec<i64> = days.into_iter().rev().take(DAYS).map(|day| big("day", day)).collect::<Result<_, _>>()?;
-    let first = days.last().map_or(i64::MAX, |day| *day);
-    if !days.is_empty() {
-        sqlx::query("SELECT heartbeat_days($1)").bind(&days).execute(&mut *db).await?;
-    }
-    let (kept, old): (Vec<HeartbeatRow>, Vec<HeartbeatRow>) =
-        rows.iter().partition(|row| i64::try_from(row.time / DAY).is_ok_and(|day| day >= first));
-    for (statement, rows) in [
-        (
-            "INSERT INTO heartbeat (instance_id, block_number, log_index, time)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
-            kept,
-        ),
-        (
-            "INSERT INTO heartbeat_old (instance_id, block_number, log_index, time)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
-            old,
-        ),
-    ] {
-        for rows in rows.chunks(CHUNK) {
-            run(db, statement, rows).await?;
-        }
-    }
-    Ok(())
-}
 
 /// Takes out what blocks above a height said. `newest` are heartbeats of before: those that are gone come back.
 pub(super) async fn rewind(db: &mut PgConnection, above: i64, newest: &[HeartbeatRow]) -> Result<(), StoreError> {
@@ -87,6 +58,53 @@ async fn run(db: &mut PgConnection, statement: &'static str, rows: &[HeartbeatRo
 }
 
 impl Writer {
+    /// Inserts heartbeats, those of days before `from` among the old ones. Makes the partitions that they need; their days are
+    /// the answer.
+    pub(super) async fn insert_heartbeats(
+        &self,
+        db: &mut PgConnection,
+        rows: &[HeartbeatRow],
+        from: u64,
+    ) -> Result<Vec<i64>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let days: BTreeSet<u64> = rows.iter().map(|row| row.time / DAY).filter(|day| *day >= from).collect();
+        let days: Vec<i64> = days.into_iter().rev().take(DAYS).map(|day| big("day", day)).collect::<Result<_, _>>()?;
+        let first = days.last().map_or(i64::MAX, |day| *day);
+        let known = {
+            let known = self.days();
+            days.iter().all(|day| known.contains(day))
+        };
+        if !known {
+            sqlx::query("SELECT heartbeat_days($1)").bind(&days).execute(&mut *db).await?;
+        }
+        let (kept, old): (Vec<HeartbeatRow>, Vec<HeartbeatRow>) =
+            rows.iter().partition(|row| i64::try_from(row.time / DAY).is_ok_and(|day| day >= first));
+        for (statement, rows) in [
+            (
+                "INSERT INTO heartbeat (instance_id, block_number, log_index, time)
+             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
+                kept,
+            ),
+            (
+                "INSERT INTO heartbeat_old (instance_id, block_number, log_index, time)
+             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
+                old,
+            ),
+        ] {
+            for rows in rows.chunks(CHUNK) {
+                run(db, statement, rows).await?;
+            }
+        }
+        Ok(days)
+    }
+
+    /// The days whose partitions are there.
+    pub(super) fn days(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.days.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Drops the partitions of the days before `from`. What stays of them is the newest heartbeat of each instance up
     /// to the block `settled`, below which no reorg is expected, and all that came after it. False if somebody reads the
     /// heartbeats just now: try again later.
@@ -102,6 +120,7 @@ impl Writer {
             Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(LOCKED) => return Ok(false),
             other => other?,
         };
+        self.days().clear();
         sqlx::query("SELECT heartbeat_drop($1, $2)").bind(from).bind(settled).execute(&mut *tx).await?;
         sqlx::query(
             "UPDATE upkeep SET heartbeats_from = greatest(heartbeats_from, $1), thinned_to = greatest(thinned_to, $2)",

@@ -3,7 +3,7 @@
 use domain::Heads;
 use sqlx::PgConnection;
 
-use super::{Writer, grants, notify_and_commit, prune_changes, write};
+use super::{Writer, grants, prune_changes, write};
 use crate::{
     StoreError,
     audit::Audit,
@@ -47,7 +47,7 @@ impl Writer {
         grants::write(&mut tx, &whole.grants).await?;
         write::changes(&mut tx, &[("reorg", head.block.hash)], seq).await?;
         prune_changes(&mut tx, seq).await?;
-        notify_and_commit(tx).await
+        Ok(tx.commit().await?)
     }
 }
 
