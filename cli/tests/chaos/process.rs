@@ -49,7 +49,7 @@ impl Process {
     pub fn start(target: &Target, folder: &Path, more: &[String]) -> Result<Self> {
         let log = folder.join(LOG);
         let file = File::options().create(true).append(true).open(&log)?;
-        let mut command = target.command(folder, &["indexer", "--poll-interval", "20ms"]);
+        let mut command = target.command(folder, &["indexer", "--poll-interval", "20ms", "--listen", "none"]);
         command.args(more).stdout(file.try_clone()?).stderr(file);
         Ok(Self { child: command.spawn().context("starting rollcall")?, log })
     }
