@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use alloy::{primitives::U64, rpc::types::Log};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use domain::{Clock, SystemClock};
 use serde_json::{Map, Value, json};
 use tools::Tools;
@@ -37,8 +37,8 @@ const RANGE: u64 = 2_000;
 const SLICE: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Figures: `events_per_s` and `verified_events_per_s` of `rollcall indexer` from its start to the tip, without proofs and
-/// with receipts; `ratio_raw`, its share of the rate of a bare client in the same round; `rss_mb`, the most memory it
+/// Figures: `events_per_s` and `verified_events_per_s` of `rollcall indexer` from when it has begun its index, `start_s` after
+/// its start, to the tip, without proofs and with receipts; `ratio_raw`, its share of the rate of a bare client in the same round; `rss_mb`, the most memory it
 /// had in any round. `growth_ratio`: its rate in the last 100,000 finalized of 1,000,000 events over that in the first.
 pub async fn run(args: Args) -> Result<Value> {
     ensure!(args.rounds > 0, "--rounds must be at least 1");
@@ -71,6 +71,7 @@ struct Rounds {
     plain: Vec<f64>,
     verified: Vec<f64>,
     ratio: Vec<f64>,
+    start: Vec<f64>,
     rss_mb: f64,
 }
 
@@ -90,7 +91,9 @@ impl Rounds {
                 let url = database.create().await?;
                 let mut seen = Vec::new();
                 let (seconds, rss) = index(binary, chain, &url, verify, clock, &mut seen).await?;
-                of_mode.push(rate(chain.events, seconds));
+                let (begun, head) = *seen.first().context("no checkpoint was seen")?;
+                of_mode.push(rate(chain.events - chain.events_up_to(head), seconds - begun));
+                all.start.push(begun);
                 all.rss_mb = all.rss_mb.max(rss);
             }
             let [plain, verified] = of_mode[..] else { unreachable!("two modes") };
@@ -107,6 +110,7 @@ impl Rounds {
             "events_per_s": median(self.plain),
             "ratio_raw": median(self.ratio),
             "verified_events_per_s": median(self.verified),
+            "start_s": median(self.start),
             "rss_mb": self.rss_mb,
         })
     }

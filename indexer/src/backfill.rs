@@ -23,7 +23,7 @@ use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, progress::Pace
 const WORTH: u64 = 16;
 
 /// How many blocks a node is asked for that was not asked before.
-const FIRST: u64 = 500;
+const FIRST: u64 = 128;
 
 /// The answers that a range is made larger and smaller for, in bytes.
 const SMALL: u64 = 2 << 20;
@@ -75,7 +75,7 @@ impl Range {
         let next = match bytes {
             LARGE.. => (blocks.saturating_mul((SMALL + LARGE) / 2) / bytes).max(1),
             // The last of all may be a short one.
-            ..SMALL if blocks >= self.get() => blocks.saturating_mul(2),
+            ..SMALL if blocks >= self.get() => blocks.saturating_mul(if bytes < SMALL / 4 { 4 } else { 2 }),
             _ => return,
         };
         self.blocks.store(next.min(self.most), Ordering::Relaxed);
@@ -243,7 +243,9 @@ mod tests {
         range.refused(1);
         assert_eq!((range.get(), range.end(10, 20)), (1, 10));
         range.took(1, 0);
-        assert_eq!((range.get(), range.end(10, 20)), (2, 11));
+        assert_eq!((range.get(), range.end(10, 20)), (4, 13));
+        range.took(4, SMALL / 2);
+        assert_eq!(range.get(), 8);
         assert_eq!(Range::new(0).get(), 1);
     }
 }

@@ -47,7 +47,7 @@ const PATIENCE_LOGS: Duration = Duration::from_secs(60);
 const TOLD: usize = 80;
 
 /// How many questions may be under way at once.
-pub(crate) const QUESTIONS: usize = 8;
+pub(crate) const QUESTIONS: usize = 16;
 
 /// A node, and the contracts that we ask it about.
 pub(crate) struct Source {

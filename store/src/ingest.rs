@@ -44,6 +44,9 @@ pub use uptime::RollUp;
 /// How many rows `changes` keeps: a gateway that is further behind reads everything anew.
 pub const CHANGES_KEPT: i64 = 100_000;
 
+/// So many events are worth a statement more.
+const MANY: usize = 100;
+
 /// How many blocks go by until rows that nobody needs any more are deleted.
 const PRUNE_EVERY: u64 = 16;
 
@@ -184,6 +187,13 @@ impl Writer {
             .collect();
         let mut tx = self.pool.begin().await?;
         let seq = self.swap(&mut tx, parent, head, heads, changes.len()).await?;
+        if parent.number / PRUNE_EVERY != head.block.number / PRUNE_EVERY {
+            prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
+        }
+        if batch.events.len() >= MANY {
+            // Else Postgres plans the first few inserts anew each time, with all of their rows in hand.
+            sqlx::raw_sql("SET LOCAL plan_cache_mode = force_generic_plan").execute(&mut *tx).await?;
+        }
         write::blocks(&mut tx, &batch.blocks).await?;
         write::events(&mut tx, &batch.events).await?;
         let days = self.insert_heartbeats(&mut tx, &batch.heartbeats, batch.heartbeats_from).await?;
@@ -193,9 +203,6 @@ impl Writer {
         write::leases(&mut tx, &batch.leases).await?;
         grants::write(&mut tx, &batch.grants).await?;
         write::changes(&mut tx, &changes, seq).await?;
-        if parent.number / PRUNE_EVERY != head.block.number / PRUNE_EVERY {
-            prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
-        }
         tx.commit().await?;
         self.days().extend(days);
         Ok(())
