@@ -17,7 +17,7 @@ use store::rows::BlockRow;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{IndexerError, RpcFailure, apply::Entry, index::Index, progress::Pace, source::Source};
+use crate::{IndexerError, RpcFailure, Vitals, apply::Entry, index::Index, progress::Pace, source::Source};
 
 /// A run of fewer blocks is not worth a range: they are followed one by one.
 const WORTH: u64 = 16;
@@ -96,14 +96,14 @@ pub(crate) fn target(index: &Index, heads: Heads) -> Option<u64> {
 }
 
 /// Begins to fetch the blocks from one height to another, both included.
-pub(crate) fn fetch(source: &Arc<Source>, range: &Range, from: u64, to: u64) -> Fetching {
+pub(crate) fn fetch(source: &Arc<Source>, range: &Range, vitals: &Vitals, from: u64, to: u64) -> Fetching {
     let (sender, parts) = mpsc::channel(1);
-    let (source, range) = (source.clone(), range.clone());
+    let (source, range, vitals) = (source.clone(), range.clone(), vitals.clone());
     let task = tokio::spawn(async move {
         let plan = stream::iter(std::iter::successors(Some((from, range.end(from, to))), |(_, end)| {
             (*end < to).then(|| (end + 1, range.end(end + 1, to)))
         }));
-        let mut answers = plan.map(|(from, to)| read(&source, &range, from, to)).buffered(AHEAD);
+        let mut answers = plan.map(|(from, to)| read(&source, &range, &vitals, from, to)).buffered(AHEAD);
         while let Some(parts) = answers.next().await {
             for part in parts {
                 // Nobody listens any more when something went wrong before.
@@ -129,17 +129,28 @@ impl Fetching {
     }
 }
 
-/// Reads some blocks: at once, or in parts, if the node does not give them at once. It ends with the first error.
-async fn read(source: &Source, range: &Range, from: u64, to: u64) -> Vec<Result<Option<Part>, IndexerError>> {
+/// Reads some blocks: at once, or in parts, if the node does not give their logs at once. It ends with the first error.
+async fn read(
+    source: &Source,
+    range: &Range,
+    vitals: &Vitals,
+    from: u64,
+    to: u64,
+) -> Vec<Result<Option<Part>, IndexerError>> {
     let (mut parts, mut next, mut end) = (Vec::new(), from, to);
     while next <= to {
-        match read_at_once(source, next, end).await {
+        let read = read_at_once(source, next, end).await;
+        // To find what a slow node can do takes longer than a loop may hang.
+        vitals.tick();
+        match read {
             Ok(Some(part)) => {
                 range.took(end - next + 1, part.bytes());
                 parts.push(Ok(Some(part)));
                 (next, end) = (end + 1, range.end(end + 1, to));
             }
+            // A node that cannot tell a single block either has another trouble than the range.
             Err(IndexerError::Rpc {
+                method: "eth_getLogs",
                 failure: RpcFailure::Late | RpcFailure::Busy | RpcFailure::Refused,
                 reason,
                 ..
@@ -149,6 +160,10 @@ async fn read(source: &Source, range: &Range, from: u64, to: u64) -> Vec<Result<
                 end = range.end(next, end);
             }
             last => {
+                if let Err(IndexerError::Rpc { failure: RpcFailure::Late, .. }) = &last {
+                    // Perhaps it had too much to do to answer anything.
+                    range.refused(end - next + 1);
+                }
                 parts.push(last);
                 break;
             }

@@ -116,6 +116,12 @@ impl Follower<'_> {
         let heads = self.heads(&tip).await?;
         match (self.ranges.clone(), backfill::target(self.index, heads)) {
             (Some(range), Some(target)) => self.backfill(&range, &tip, heads, target, clock).await,
+            (None, Some(target)) => {
+                self.set_phase(Phase::Backfill);
+                let walked = self.walk(&tip).await?;
+                self.said.say(self.index, target, clock);
+                Ok(walked)
+            }
             _ => self.walk(&tip).await,
         }
     }
@@ -131,7 +137,7 @@ impl Follower<'_> {
     ) -> Result<ControlFlow<()>, IndexerError> {
         self.set_phase(Phase::Backfill);
         let began = clock.monotonic();
-        let mut fetching = backfill::fetch(self.source, range, self.index.head.number + 1, target);
+        let mut fetching = backfill::fetch(self.source, range, &self.index.vitals, self.index.head.number + 1, target);
         while let Some(Part { first, last, entries }) = fetching.next().await? {
             if !self.index.is_followed_by(&first) {
                 return self.rewind(tip, heads).await;
