@@ -4,6 +4,7 @@
 //! before is written: so neither the node nor Postgres waits for the other, and memory stays bounded.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -29,7 +30,7 @@ const FIRST: u64 = 128;
 const SMALL: u64 = 2 << 20;
 const LARGE: u64 = 6 << 20;
 
-/// How many ranges are fetched at once.
+/// How many ranges are fetched or wait to be written.
 const AHEAD: usize = 2;
 
 /// How many times in a row a node may not answer in time for a range, which takes long, before another one is asked.
@@ -54,9 +55,14 @@ pub(crate) struct Part {
     pub(crate) entries: Vec<Entry>,
 }
 
+/// What came of one range: its parts, in order; none where the chain moved meanwhile. An error is the last.
+type Answer = VecDeque<Result<Option<Part>, IndexerError>>;
+
 /// Ranges on their way.
 pub(crate) struct Fetching {
-    parts: mpsc::Receiver<Result<Option<Part>, IndexerError>>,
+    answers: mpsc::Receiver<Answer>,
+    /// What is left of the last answer.
+    parts: Answer,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -100,23 +106,29 @@ pub(crate) fn target(index: &Index, heads: Heads) -> Option<u64> {
 
 /// Begins to fetch the blocks from one height to another, both included.
 pub(crate) fn fetch(source: &Arc<Source>, range: &Range, from: u64, to: u64) -> Fetching {
-    let (sender, parts) = mpsc::channel(1);
-    let (source, range) = (source.clone(), range.clone());
-    let task = tokio::spawn(async move {
-        let plan = stream::iter(std::iter::successors(Some((from, range.end(from, to))), |(_, end)| {
-            (*end < to).then(|| (end + 1, range.end(end + 1, to)))
-        }));
-        let mut answers = plan.map(|(from, to)| read(&source, &range, from, to)).buffered(AHEAD);
-        while let Some(parts) = answers.next().await {
-            for part in parts {
-                // Nobody listens any more when something went wrong before.
-                if sender.send(part).await.is_err() {
-                    return;
-                }
-            }
+    let (sender, answers) = mpsc::channel(AHEAD);
+    let planned = range.clone();
+    // A range is not asked for before there is room for the answer.
+    let plan = stream::unfold((sender, from), move |(sender, from)| {
+        let range = planned.clone();
+        async move {
+            let room = if from <= to { sender.clone().reserve_owned().await.ok()? } else { return None };
+            let end = range.end(from, to);
+            Some(((room, from, end), (sender, end + 1)))
         }
     });
-    Fetching { parts, _task: AbortOnDropHandle::new(task) }
+    let (source, range) = (source.clone(), range.clone());
+    let fetched = plan.map(move |(room, from, to)| {
+        let (source, range) = (source.clone(), range.clone());
+        async move { (room, read(&source, &range, from, to).await) }
+    });
+    let task = tokio::spawn(async move {
+        let mut fetched = std::pin::pin!(fetched.buffered(AHEAD));
+        while let Some((room, answer)) = fetched.next().await {
+            room.send(answer);
+        }
+    });
+    Fetching { answers, parts: Answer::new(), _task: AbortOnDropHandle::new(task) }
 }
 
 impl Range {
@@ -128,21 +140,29 @@ impl Range {
 impl Fetching {
     /// The next range; none at the end, and where the chain moved while it was read.
     pub(crate) async fn next(&mut self) -> Result<Option<Part>, IndexerError> {
-        self.parts.recv().await.unwrap_or(Ok(None))
+        while self.parts.is_empty() {
+            match self.answers.recv().await {
+                Some(answer) => self.parts = answer,
+                None => return Ok(None),
+            }
+        }
+        self.parts.pop_front().unwrap_or(Ok(None))
     }
 }
 
 /// Reads some blocks: at once, or in parts, if the node does not give them at once. It ends with the first error.
-async fn read(source: &Source, range: &Range, from: u64, to: u64) -> Vec<Result<Option<Part>, IndexerError>> {
-    let (mut parts, mut next, mut end, mut late) = (Vec::new(), from, to, 0);
+async fn read(source: &Source, range: &Range, from: u64, to: u64) -> Answer {
+    let (mut parts, mut next, mut end, mut late) = (Answer::new(), from, to, 0);
     while next <= to {
         match read_at_once(source, next, end).await {
             Ok(Some(part)) => {
                 range.took(end - next + 1, part.bytes());
-                parts.push(Ok(Some(part)));
+                parts.push_back(Ok(Some(part)));
                 (next, end, late) = (end + 1, range.end(end + 1, to), 0);
             }
+            // A node that cannot tell a single block either has another trouble than the range.
             Err(IndexerError::Rpc {
+                method: "eth_getLogs",
                 failure: failure @ (RpcFailure::Late | RpcFailure::Busy | RpcFailure::Refused),
                 reason,
                 ..
@@ -153,7 +173,11 @@ async fn read(source: &Source, range: &Range, from: u64, to: u64) -> Vec<Result<
                 end = range.end(next, end);
             }
             last => {
-                parts.push(last);
+                if let Err(IndexerError::Rpc { failure: RpcFailure::Late, .. }) = &last {
+                    // Perhaps it had too much to do to answer anything.
+                    range.refused(end - next + 1);
+                }
+                parts.push_back(last);
                 break;
             }
         }

@@ -33,7 +33,7 @@ mod schedule;
 mod tables;
 mod words;
 
-pub(crate) use roots::{Found, wrong};
+pub(crate) use roots::{Found, roots, wrong};
 pub(crate) use schedule::watch;
 
 use history::History;
@@ -109,7 +109,7 @@ pub struct Progress {
     pub events: u64,
 }
 
-/// Checks the index of the settings against the chain of its first node. Writes nothing, and may be run while an indexer
+/// Checks the index of the settings against the chain of the first node that answers. Writes nothing, and may be run while an indexer
 /// works.
 ///
 /// # Errors
@@ -117,9 +117,7 @@ pub struct Progress {
 /// reorganised meanwhile: try again; [`IndexerError::Rpc`], [`IndexerError::Store`].
 pub async fn check(config: &Config, told: impl FnMut(Progress)) -> Result<Report, IndexerError> {
     let contracts = Contracts { registry: config.contract, endorsements: config.endorsements };
-    let url = config.rpc_urls.first().map_or("", String::as_str);
-    let mut source = Source::connect(url, contracts, false).await?;
-    source.verify(Verify::Headers).await?;
+    let source = first_node(config, contracts).await?;
     let pool = schema::connect(&config.database_url).await?;
     let mut audit = Audit::begin(&pool).await?;
     let stored = audit.checkpoint().clone();
@@ -128,6 +126,22 @@ pub async fn check(config: &Config, told: impl FnMut(Progress)) -> Result<Report
     let (found, state) = Default::default();
     let mut check = Check { source, config, stored, found, state, history, events: 0 };
     check.run(&mut audit, told).await
+}
+
+async fn first_node(config: &Config, contracts: Contracts) -> Result<Source, IndexerError> {
+    let mut last = IndexerError::Config { setting: "rpc_url", reason: "there is none".to_owned() };
+    for url in &config.rpc_urls {
+        let connected = async {
+            let mut source = Source::connect(url, contracts, false).await?;
+            source.verify(Verify::Headers).await?;
+            Ok(source)
+        };
+        match connected.await {
+            Err(error @ IndexerError::Rpc { .. }) => last = error,
+            other => return other,
+        }
+    }
+    Err(last)
 }
 
 struct Check<'a> {

@@ -119,6 +119,12 @@ impl Follower<'_> {
         let heads = self.heads(&tip).await?;
         match (self.ranges.clone(), backfill::target(self.index, heads)) {
             (Some(range), Some(target)) => self.backfill(&range, &tip, heads, target, clock).await,
+            (None, Some(target)) => {
+                self.set_phase(Phase::Backfill);
+                let walked = self.walk(&tip).await?;
+                self.said.say(self.index, target, clock);
+                Ok(walked)
+            }
             _ => self.walk(&tip).await,
         }
     }

@@ -14,7 +14,7 @@ pub enum Phase {
     Starting,
     /// Another indexer works on the database; this one takes its place when it ends.
     Standby,
-    /// Behind, and fetching ranges of blocks.
+    /// Behind, and fetching old blocks.
     Backfill,
     /// At the tip, or a few blocks from it.
     Follow,

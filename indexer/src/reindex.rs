@@ -17,7 +17,7 @@ use store::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, IndexerError, Phase, Progress, run_with_progress};
+use crate::{Config, IndexerError, Phase, Progress, check, run_with_progress};
 
 pub use store::reindex::OLD;
 
@@ -62,8 +62,9 @@ pub async fn reindex(
     reindex.check().await?;
     // The check on a schedule looks at the index in use.
     let config = Config { place: Place::Beside, check_every: None, ..config };
-    let work = run_with_progress(config, clock.clone(), shutdown, progress.clone());
-    let mut builder = Builder { live, reindex: Some(reindex), clock, progress, checked: false, seen: None, said: None };
+    let work = run_with_progress(config.clone(), clock.clone(), shutdown, progress.clone());
+    let (reindex, checked, agrees, seen, said) = (Some(reindex), false, false, None, None);
+    let mut builder = Builder { config, live, reindex, clock, progress, checked, agrees, seen, said };
     let done = tokio::select! {
         ended = work => {
             ended?;
@@ -78,12 +79,15 @@ pub async fn reindex(
 }
 
 struct Builder {
+    config: Config,
     live: PgPool,
     reindex: Option<Reindex>,
     clock: Arc<dyn Clock>,
     progress: watch::Sender<Progress>,
     /// Whether the new index was found to be one of the same contracts.
     checked: bool,
+    /// Whether the storage roots of the new index were found to be the chain's, or cannot be compared.
+    agrees: bool,
     /// The index in use, as it has been since then.
     seen: Option<(Checkpoint, Duration)>,
     /// What was said last, and when.
@@ -137,6 +141,14 @@ impl Builder {
         }
         if phase != Phase::Follow {
             return Ok(None);
+        }
+        if !self.agrees {
+            match check::roots(&self.config).await.map(|found| found.fault()) {
+                Ok(Some(fault)) => return Err(StoreError::NoSuccessor(fault)),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "reindex: the roots of the new index cannot be compared"),
+            }
+            self.agrees = true;
         }
         let now = self.clock.monotonic();
         let since = match &self.seen {

@@ -43,6 +43,9 @@ const PATIENCE_OF_SEVERAL: Duration = Duration::from_millis(1_200);
 /// How long it may take for the logs of a range.
 const PATIENCE_LOGS: Duration = Duration::from_secs(60);
 
+/// Between two small questions to a node that has a large one to answer.
+const ALIVE_EVERY: Duration = Duration::from_millis(500);
+
 /// How many of the blocks that a node told are kept.
 const TOLD: usize = 80;
 
@@ -137,6 +140,11 @@ impl Source {
         self.foreign
     }
 
+    /// Whether its headers prove something, and were found to hash.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.verify != Verify::None
+    }
+
     /// The registry that we ask about.
     pub(crate) fn contract(&self) -> Address {
         self.contracts.registry
@@ -206,7 +214,12 @@ impl Source {
     /// # Errors
     /// As [`logs_of`](Self::logs_of).
     pub(crate) async fn logs_in(&self, from: u64, to: u64) -> Result<Vec<Entry>, IndexerError> {
-        let entries = self.logs(&Filter::new().from_block(from).to_block(to), PATIENCE_LOGS).await?;
+        let filter = Filter::new().from_block(from).to_block(to);
+        let entries = tokio::select! {
+            biased;
+            entries = self.logs(&filter, PATIENCE_LOGS) => entries?,
+            silent = self.falls_silent() => return Err(silent),
+        };
         match entries.iter().find(|entry| !(from..=to).contains(&entry.row.block.number)) {
             Some(other) => {
                 Err(self.incoherent(format!("asked for logs of {from} to {to}, got one of {}", other.row.block)))
@@ -255,6 +268,20 @@ impl Source {
             .collect();
         let times: Vec<_> = stream::iter(questions).buffered(QUESTIONS).try_collect().await?;
         Ok(times.into_iter().flatten().collect())
+    }
+
+    /// Waits until it does not answer a small question in time, which one that has a large one to answer does. Never, if
+    /// there is no other node to ask instead.
+    async fn falls_silent(&self) -> IndexerError {
+        if self.patience == PATIENCE {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(ALIVE_EVERY).await;
+            if let Err(error) = self.latest().await {
+                return error;
+            }
+        }
     }
 
     async fn logs(&self, filter: &Filter, patience: Duration) -> Result<Vec<Entry>, IndexerError> {

@@ -23,6 +23,9 @@ const WAIT_MOST: Duration = Duration::from_secs(5);
 /// Between two looks whether the one that works has ended.
 const STANDBY: Duration = Duration::from_millis(200);
 
+/// After so many attempts in a row, all of which no node answers, another indexer may try.
+const ALONE: u32 = 4;
+
 /// How long the same trouble is not said again.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
@@ -66,8 +69,18 @@ pub async fn run_with_vitals(config: Config, shutdown: CancellationToken, vitals
     let mut beside = JoinSet::new();
     let (watched, to_watch) = (config.clone(), vitals.clone());
     beside.spawn(vitals.record(async move { check::watch(&watched, &to_watch).await }));
-    let mut supervisor =
-        Supervisor { config, clock, progress, vitals: vitals.clone(), pool, candidate, writer, nodes, trouble };
+    let mut supervisor = Supervisor {
+        config,
+        clock,
+        progress,
+        vitals: vitals.clone(),
+        pool,
+        candidate,
+        writer,
+        nodes,
+        hashes: false,
+        trouble,
+    };
     tokio::select! {
         () = shutdown.cancelled() => {
             tracing::info!("indexer: told to stop");
@@ -95,6 +108,8 @@ struct Supervisor {
     candidate: Option<Candidate>,
     writer: Option<Writer>,
     nodes: Nodes,
+    /// Whether a node proved that the chain's headers hash as Ethereum's.
+    hashes: bool,
     trouble: Trouble,
 }
 
@@ -121,6 +136,9 @@ impl Supervisor {
             }
             if other {
                 wait = Duration::ZERO;
+            } else if matches!(error, IndexerError::Rpc { .. }) && self.trouble.attempts > ALONE {
+                // One that stands by may reach a node that we do not. It looks more often than we do now.
+                self.candidate = None;
             }
             self.vitals.rests(wait);
             tokio::time::sleep(wait).await;
@@ -164,6 +182,7 @@ impl Supervisor {
         }
         let stored = stored.ok_or(store::StoreError::NoIndex)?;
         guard::check(&source, &stored.origin).await?;
+        self.check_headers(&source)?;
         self.check_deploy_block(&stored)?;
         let (writer, checkpoint) = self.take_over(&pool, stored).await?;
         upkeep::date(&source, &writer).await?;
@@ -217,6 +236,16 @@ impl Supervisor {
         }
         self.vitals.leads();
         self.candidate = Some(candidate);
+        Ok(())
+    }
+
+    /// Another node of this chain had headers that hash: then one whose headers do not is no node of another kind of chain.
+    fn check_headers(&mut self, source: &Source) -> Result<(), IndexerError> {
+        if source.is_foreign() && self.hashes {
+            let what = "its first block does not hash to the hash that it gives, and another node's does".to_owned();
+            return Err(IndexerError::Lied { node: source.to_string(), what });
+        }
+        self.hashes |= source.is_verified();
         Ok(())
     }
 

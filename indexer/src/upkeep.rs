@@ -73,12 +73,15 @@ impl Upkeep {
                 if self.again.is_some_and(|again| now < again) {
                     return Ok(false);
                 }
-                if !index.writer.drop_heartbeats(index.head, from, block.block.number).await? {
+                let Some(to) = index.writer.drop_heartbeats(index.head, from, block.block.number).await? else {
                     tracing::info!("old heartbeats stay for now: somebody reads them");
                     self.again = Some(now.saturating_add(PATIENCE));
                     return Ok(false);
+                };
+                index.heartbeats_from = to;
+                if to < from {
+                    return Ok(true);
                 }
-                index.heartbeats_from = from;
             }
         }
         self.done = Some(settled);

@@ -37,6 +37,8 @@ impl Audit {
     pub async fn begin(pool: &PgPool) -> Result<Self, StoreError> {
         let mut tx = pool.begin_with(BEGIN).await?;
         hold(&mut tx).await?;
+        // Whoever audits asks nodes between two reads: longer than a writer may be idle.
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '15min'").execute(&mut *tx).await?;
         // Before anything is read: else a partition could be dropped that this moment still has.
         sqlx::query("LOCK TABLE heartbeat, heartbeat_old IN ACCESS SHARE MODE").execute(&mut *tx).await?;
         let row = sqlx::query("SELECT * FROM checkpoint").persistent(false).fetch_optional(&mut *tx).await?;

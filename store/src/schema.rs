@@ -100,7 +100,9 @@ pub async fn ensure_database(url: &str) -> Result<(), StoreError> {
 /// knows; [`StoreError::Database`] if Postgres does not answer.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     // A connection of its own, for one that fails in a migration still holds the lock: it must not live on in the pool.
-    let own = self::pool(1).connect_with(pool.connect_options().as_ref().clone()).await?;
+    // To move large tables takes its time.
+    let options = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+    let own = self::pool(1).connect_with(options).await?;
     let migrated = sqlx::migrate!().run(&own).await;
     own.close().await;
     Ok(migrated?)

@@ -54,7 +54,7 @@ async fn roots_by(url: &str, config: &Config) -> Result<Found, IndexerError> {
     let contracts = Contracts { registry: config.contract, endorsements: config.endorsements };
     let mut source = Source::connect(url, contracts, config.rpc_urls.len() > 1).await?;
     source.verify(Verify::Headers).await?;
-    let pool = schema::connect(&config.database_url).await?;
+    let pool = schema::connect_to(&config.database_url, config.place).await?;
     let mut audit = Audit::begin(&pool).await?;
     let stored = audit.checkpoint().clone();
     let words = all_words(&mut audit).await?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use bindings::ServiceRegistry::heartbeatCall;
 use domain::{Clock, SystemClock};
 use faulty_rpc::{Fault, FaultyRpc, Part};
-use indexer::{Config, Verify, check::check};
+use indexer::{Config, Phase, Verify, check::check};
 
 use crate::world::{World, eventually, record, register};
 
@@ -116,7 +116,8 @@ async fn old_blocks_are_verified_if_that_is_asked_for() -> Result<()> {
         let mut world = world.beside().await?;
         world.config.rpc_urls = vec![faulty.url(), good.clone()];
         world.config.verify = verify;
-        let indexer = world.index();
+        let mut indexer = world.index();
+        indexer.reaches(Phase::Backfill).await?;
         let snapshot = world.agrees().await?;
         ensure!(snapshot.instances.len() == instances, "{verify:?}: {}", snapshot.instances.len());
         indexer.stop().await?;
@@ -211,5 +212,52 @@ async fn a_node_that_cannot_be_asked_whose_endorsements_they_are_is_waited_for()
     faulty.set(Fault::None);
     ensure!(world.chain.send(&register(record(1, 0), 30)).await?);
     world.agrees().await?;
+    indexer.stop().await
+}
+
+/// What a node that hangs is asked for while ranges are fetched is not asked for again in smaller ranges.
+#[tokio::test]
+async fn a_node_that_hangs_while_an_index_is_filled_is_left_at_once() -> Result<()> {
+    let clock = SystemClock::new();
+    let mut world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let good = node.rpc_url();
+    let faulty = FaultyRpc::start(&good, &node.ws_url()).await?;
+    ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
+    world.chain.mine(3_000).await?;
+    ensure!(world.chain.send(&register(record(1, 0), 30)).await?);
+    world.config.rpc_urls = vec![faulty.url(), good];
+    let indexer = world.index();
+    eventually("a range", async || (faulty.asked("eth_getLogs") > 0).then_some(())).await?;
+    faulty.set(Fault::Hang);
+    let before = clock.monotonic();
+    ensure!(world.agrees().await?.instances.len() == 2);
+    let took = clock.monotonic().saturating_sub(before);
+    // A question is given up after 1.2 s; nine in a row, each for half as much, take eleven.
+    ensure!(took < Duration::from_secs(8), "{took:?}");
+    indexer.stop().await
+}
+
+/// It says that its chain is one whose headers prove nothing, to be believed.
+#[tokio::test]
+async fn a_node_cannot_get_out_of_proving_what_others_proved() -> Result<()> {
+    let mut world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let honest = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+    let other = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+    other.set(Fault::OtherHeaders);
+    let liar = FaultyRpc::start(&other.url(), &other.ws_url()).await?;
+    liar.set(Fault::OmitLogs);
+    world.config.rpc_urls = vec![honest.url(), liar.url()];
+    let indexer = world.index();
+    ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
+    let before = world.agrees().await?.checkpoint.head;
+    honest.set(Fault::Refuse);
+    ensure!(world.chain.send(&register(record(1, 0), 30)).await?);
+    let lie = async || world.checkpoint().await.ok()?.problem.filter(|problem| problem.contains("does not hash"));
+    eventually("a lie", lie).await?;
+    ensure!(world.checkpoint().await?.head == before, "nothing of what it says is applied");
+    honest.set(Fault::None);
+    ensure!(world.agrees().await?.instances.len() == 2);
     indexer.stop().await
 }

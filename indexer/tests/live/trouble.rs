@@ -2,6 +2,7 @@
 
 use alloy::primitives::Address;
 use anyhow::{Context, Result, ensure};
+use faulty_rpc::{Fault, FaultyRpc};
 use indexer::{Config, IndexerError, Phase};
 use tools::AnvilConfig;
 
@@ -141,6 +142,28 @@ async fn of_two_indexers_one_stands_by_and_takes_over() -> Result<()> {
     world.chain.send(&register(record(2, 0), 30)).await?;
     world.agrees().await?;
     third.stop().await
+}
+
+/// Its own node is away, and the other one's is not.
+#[tokio::test]
+async fn an_indexer_without_a_node_lets_the_one_that_stands_by_work() -> Result<()> {
+    let world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let faulty = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;
+    let mut first = Running::start(Config { rpc_urls: vec![faulty.url()], ..world.config.clone() });
+    world.agrees().await?;
+    let mut second = world.index();
+    second.reaches(Phase::Standby).await?;
+    faulty.set(Fault::Refuse);
+    world.chain.send(&register(record(0, 0), 30)).await?;
+    second.reaches(Phase::Follow).await?;
+    world.agrees().await?;
+    first.reaches(Phase::Standby).await?;
+    faulty.set(Fault::None);
+    world.chain.send(&register(record(1, 0), 30)).await?;
+    world.agrees().await?;
+    first.stop().await?;
+    second.stop().await
 }
 
 #[tokio::test]

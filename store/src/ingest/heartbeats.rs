@@ -105,22 +105,33 @@ impl Writer {
         self.days.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drops the partitions of the days before `from`. What stays of them is the newest heartbeat of each instance up
-    /// to the block `settled`, below which no reorg is expected, and all that came after it. False if somebody reads the
-    /// heartbeats just now: try again later.
+    /// Drops the partition of the first day, if it is before `from`. What stays of it is the newest heartbeat of each
+    /// instance up to the block `settled`, below which no reorg is expected, and all that came after it. Returns up to where
+    /// there is nothing left to drop, at most `from`; none if somebody reads the heartbeats just now: try again later.
+    ///
+    /// A day at a time: nothing else is written meanwhile.
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
-    pub async fn drop_heartbeats(&self, head: BlockRef, from: u64, settled: u64) -> Result<bool, StoreError> {
-        let (from, settled) = (big("day", from)?, big("block number", settled)?);
+    pub async fn drop_heartbeats(&self, head: BlockRef, from: u64, settled: u64) -> Result<Option<u64>, StoreError> {
+        let settled = big("block number", settled)?;
         let mut tx = self.pool.begin().await?;
         self.hold(&mut tx, head).await?;
         sqlx::query("SET LOCAL lock_timeout = '1500ms'").execute(&mut *tx).await?;
         match sqlx::query("LOCK TABLE heartbeat").execute(&mut *tx).await {
-            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(LOCKED) => return Ok(false),
+            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(LOCKED) => return Ok(None),
             other => other?,
         };
         self.days().clear();
+        let first: Option<i32> = sqlx::query_scalar(
+            "SELECT min(to_date(substr(relname, 11), 'YYYY_MM_DD')) - date '1970-01-01'
+             FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'heartbeat'::regclass",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let first = first.and_then(|day| u64::try_from(day).ok());
+        let to = first.map_or(from, |day| from.min(day.saturating_add(1)));
+        let from = big("day", to)?;
         sqlx::query("SELECT heartbeat_drop($1, $2)").bind(from).bind(settled).execute(&mut *tx).await?;
         sqlx::query(
             "UPDATE upkeep SET heartbeats_from = greatest(heartbeats_from, $1), thinned_to = greatest(thinned_to, $2)",
@@ -130,7 +141,7 @@ impl Writer {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(to))
     }
 
     /// The next few thousand events with heartbeats before a place, newest first; none at the end.

@@ -15,7 +15,7 @@ use crate::{config::Settings, exit::Exit, out};
 /// the indexer may go on meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Ends with 6 if the index is not what the chain says.\n\n--json: {agrees, head: {number, hash}, at: {number, hash, finalized}, registry: {index, chain}, endorsements: {index, chain} | null, events, instances, first_instance | null, differences: [text], more}"
+    after_help = "Ends with 6 if the index is not what the chain says.\n\n--json: {agrees, head: {number, hash}, at: {number, hash, finalized}, registry: {index, chain, zero_words}, endorsements: {index, chain, zero_words} | null, events, instances, first_instance | null, differences: [text], more}"
 )]
 pub struct Args {
     /// Which
