@@ -38,16 +38,9 @@ pub struct Args {
     /// Pause between two looks at the chain
     #[arg(long, value_parser = poll_interval, default_value = "500ms", value_name = "DURATION")]
     pub poll_interval: Duration,
-    /// What nodes have to prove: receipts (that hash to the block), headers (the bloom at least), none [default: receipts
-    /// of blocks at the head, none of ranges of old blocks: indexer check covers those]
-    #[arg(long, value_name = "WHAT")]
-    pub verify: Option<indexer::Verify>,
-    /// Blocks below the head that are followed one by one
-    #[arg(long, default_value_t = 256, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub window: u64,
-    /// For how many days heartbeats are kept one by one; 0: for ever. Uptimes per day are kept for ever
-    #[arg(long, default_value_t = 30, value_name = "DAYS")]
-    pub keep_heartbeats: u64,
+    /// How it is built
+    #[command(flatten)]
+    pub build: BuildArgs,
     /// Address and port of /livez, /readyz and /metrics; port 0 takes a free one; none: no probes [default:
     /// 127.0.0.1:9465] [env: ROLLCALL_INDEXER_LISTEN; file: indexer_listen]
     #[arg(long, value_name = "ADDRESS", help_heading = "Operations")]
@@ -96,6 +89,28 @@ pub struct IndexArgs {
     pub max_range: u64,
 }
 
+/// How an index is built, whether it is the one in use or one beside it.
+#[derive(Debug, clap::Args)]
+pub struct BuildArgs {
+    /// What nodes have to prove: receipts (that hash to the block), headers (the bloom at least), none [default: receipts
+    /// of blocks at the head, none of ranges of old blocks: indexer check covers those]
+    #[arg(long, value_name = "WHAT")]
+    pub verify: Option<indexer::Verify>,
+    /// Blocks below the head that are followed one by one
+    #[arg(long, default_value_t = 256, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub window: u64,
+    /// For how many days heartbeats are kept one by one; 0: for ever. Uptimes per day are kept for ever
+    #[arg(long, default_value_t = 30, value_name = "DAYS")]
+    pub keep_heartbeats: u64,
+}
+
+impl BuildArgs {
+    fn of(&self, config: indexer::Config) -> indexer::Config {
+        let Self { verify, window, keep_heartbeats } = *self;
+        indexer::Config { verify, window, keep_heartbeats, ..config }
+    }
+}
+
 impl IndexArgs {
     fn config(&self, settings: &Settings) -> Result<indexer::Config> {
         let rpc_url: SecretUrl = settings.need(&RPC_URL, self.registry.rpc_url.as_deref())?;
@@ -129,13 +144,10 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     }
     let config = indexer::Config {
         poll_interval: args.poll_interval,
-        window: args.window,
-        verify: args.verify,
-        keep_heartbeats: args.keep_heartbeats,
         check_every: Some(args.check_every).filter(|every| !every.is_zero()),
         rebuild: !args.no_rebuild,
         max_head_age: args.max_head_age,
-        ..args.index.config(settings)?
+        ..args.build.of(args.index.config(settings)?)
     };
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();

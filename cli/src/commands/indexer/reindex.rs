@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::IndexArgs;
+use super::{BuildArgs, IndexArgs};
 use crate::{
     config::Settings,
     exit::{Exit, Interrupted},
@@ -28,15 +28,9 @@ pub struct Args {
     /// Which
     #[command(flatten)]
     pub index: IndexArgs,
-    /// What nodes have to prove, as of the indexer
-    #[arg(long, value_name = "WHAT")]
-    pub verify: Option<indexer::Verify>,
-    /// Blocks below the head that are followed one by one, as of the indexer
-    #[arg(long, default_value_t = 256, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub window: u64,
-    /// For how many days heartbeats are kept, as of the indexer
-    #[arg(long, default_value_t = 30, value_name = "DAYS")]
-    pub keep_heartbeats: u64,
+    /// How, as of the indexer
+    #[command(flatten)]
+    pub build: BuildArgs,
     /// Begin at the start, also if a reindex before this one was interrupted
     #[arg(long)]
     pub fresh: bool,
@@ -65,8 +59,7 @@ struct Block {
 
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
-    let Args { window, verify, keep_heartbeats, .. } = args;
-    let config = indexer::Config { window, verify, keep_heartbeats, ..args.index.config(settings)? };
+    let config = args.build.of(args.index.config(settings)?);
     let options = Options { fresh: args.fresh, keep_old: args.keep_old };
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
