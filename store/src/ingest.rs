@@ -5,7 +5,8 @@
 //! writer that another one has replaced can do nothing any more, however late it wakes up.
 //!
 //! - [`mod@load`]: what the indexer reads back; [`leader`]: which of several indexers works
-//! - `write`: the statements of a batch; `grants`: those of proposals, grants and endorsements; `heartbeats`: those of
+//! - `statements`: a write, and how its parts become statements
+//! - `write`: the parts of a batch; `grants`: those of proposals, grants and endorsements; `heartbeats`: those of
 //!   heartbeats, by day
 //! - `uptime`: what becomes of a day when it is over
 //! - `rebuild`: all state anew
@@ -18,7 +19,7 @@ use std::{
 
 use alloy_primitives::B256;
 use domain::{BlockRef, Heads, InstanceId, Lease};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::{
     StoreError,
@@ -34,6 +35,7 @@ pub(crate) mod columns;
 pub(crate) mod grants;
 mod heartbeats;
 mod rebuild;
+mod statements;
 pub(crate) mod uptime;
 mod write;
 
@@ -112,11 +114,12 @@ pub struct Reorg {
 /// # Errors
 /// [`StoreError::Database`].
 pub async fn init(pool: &PgPool, origin: &Origin, start: &BlockRow, heads: Heads) -> Result<(), StoreError> {
-    let mut tx = pool.begin().await?;
-    let inserted = sqlx::query(
-        "INSERT INTO checkpoint (chain_id, genesis_hash, contract, code_hash, deploy_block, deploy_hash, next_block,
+    sqlx::query(
+        "WITH started AS (
+         INSERT INTO checkpoint (chain_id, genesis_hash, contract, code_hash, deploy_block, deploy_hash, next_block,
                                  head_hash, head_time, tip_block, safe_block, finalized_block, endorsements)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING RETURNING one)
+         INSERT INTO block (number, hash, parent_hash, time) SELECT $14, $8, $15, $9 FROM started",
     )
     .bind(big("chain id", origin.chain_id)?)
     .bind(origin.genesis_hash.as_slice())
@@ -131,13 +134,11 @@ pub async fn init(pool: &PgPool, origin: &Origin, start: &BlockRow, heads: Heads
     .bind(big("block number", heads.safe)?)
     .bind(big("block number", heads.finalized)?)
     .bind(origin.endorsements.as_ref().map(|address| address.as_slice()))
-    .execute(&mut *tx)
-    .await?
-    .rows_affected();
-    if inserted == 1 {
-        write::blocks(&mut tx, std::slice::from_ref(start)).await?;
-    }
-    Ok(tx.commit().await?)
+    .bind(big("block number", start.block.number)?)
+    .bind(start.parent_hash.as_slice())
+    .execute(pool)
+    .await?;
+    Ok(())
 }
 
 impl Writer {
@@ -185,25 +186,24 @@ impl Writer {
             .chain(batch.leases.iter().map(|(id, _)| ("instance", id.0)))
             .chain(batch.grants.iter().map(grants::change))
             .collect();
-        let mut tx = self.pool.begin().await?;
-        let seq = self.swap(&mut tx, parent, head, heads, changes.len()).await?;
-        if parent.number / PRUNE_EVERY != head.block.number / PRUNE_EVERY {
-            prune(&mut tx, head.block.number, heads.finalized, window, seq).await?;
-        }
+        let mut write = self.begin(parent, &head, heads, changes.len())?;
         if batch.events.len() >= MANY {
             // Else Postgres plans the first few inserts anew each time, with all of their rows in hand.
-            sqlx::raw_sql("SET LOCAL plan_cache_mode = force_generic_plan").execute(&mut *tx).await?;
+            sqlx::raw_sql("SET LOCAL plan_cache_mode = force_generic_plan").execute(write.alone().await?).await?;
         }
-        write::blocks(&mut tx, &batch.blocks).await?;
-        write::events(&mut tx, &batch.events).await?;
-        let days = self.insert_heartbeats(&mut tx, &batch.heartbeats, batch.heartbeats_from).await?;
-        write::namespaces(&mut tx, &batch.namespaces).await?;
-        write::services(&mut tx, &batch.services).await?;
-        write::instances(&mut tx, &batch.instances).await?;
-        write::leases(&mut tx, &batch.leases).await?;
-        grants::write(&mut tx, &batch.grants).await?;
-        write::changes(&mut tx, &changes, seq).await?;
-        tx.commit().await?;
+        if parent.number / PRUNE_EVERY != head.block.number / PRUNE_EVERY {
+            write::prune(&mut write, floor(head.block.number, heads.finalized, window)).await?;
+        }
+        write::blocks(&mut write, &batch.blocks).await?;
+        write::events(&mut write, &batch.events).await?;
+        let days = self.insert_heartbeats(&mut write, &batch.heartbeats, batch.heartbeats_from).await?;
+        write::namespaces(&mut write, &batch.namespaces).await?;
+        write::services(&mut write, &batch.services).await?;
+        write::instances(&mut write, &batch.instances).await?;
+        write::leases(&mut write, &batch.leases).await?;
+        grants::write(&mut write, &batch.grants).await?;
+        write::changes(&mut write, &changes).await?;
+        write.commit().await?;
         self.days().extend(days);
         Ok(())
     }
@@ -220,8 +220,8 @@ impl Writer {
             .chain(touched.instances.iter().map(|id| ("instance", id.0)))
             .collect();
         let above = big("block number", ancestor.block.number)?;
-        let mut tx = self.pool.begin().await?;
-        let seq = self.swap(&mut tx, head, *ancestor, heads, changes.len()).await?;
+        let mut write = self.begin(head, ancestor, heads, changes.len())?;
+        let tx = write.alone().await?;
         sqlx::query(
             "WITH gone AS (DELETE FROM event WHERE block_number > $1 RETURNING *)
              INSERT INTO event_orphan (block_number, log_index, block_hash, tx_hash, kind, instance_id, namespace_id,
@@ -234,10 +234,9 @@ impl Writer {
         .bind(found_at.as_slice())
         .execute(&mut *tx)
         .await?;
-        heartbeats::rewind(&mut tx, above, newest).await?;
-        uptime::rewind(&mut tx, ancestor).await?;
+        heartbeats::rewind(&mut *tx, above, newest).await?;
+        uptime::rewind(&mut *tx, ancestor).await?;
         sqlx::query("DELETE FROM block WHERE number > $1").bind(above).execute(&mut *tx).await?;
-        write::blocks(&mut tx, std::slice::from_ref(ancestor)).await?;
 
         let ids: Vec<&[u8]> = touched.namespaces.iter().map(|id| id.0.as_slice()).collect();
         sqlx::query("DELETE FROM namespace WHERE namespace_id = ANY($1)").bind(ids).execute(&mut *tx).await?;
@@ -246,15 +245,16 @@ impl Writer {
         let ids: Vec<&[u8]> = touched.instances.iter().map(|id| id.0.as_slice()).collect();
         sqlx::query("DELETE FROM instance WHERE instance_id = ANY($1)").bind(&ids).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM live WHERE instance_id = ANY($1)").bind(&ids).execute(&mut *tx).await?;
-        write::namespaces(&mut tx, namespaces).await?;
-        write::services(&mut tx, services).await?;
-        write::instances(&mut tx, instances).await?;
-        grants::delete_above(&mut tx, above).await?;
-        grants::write(&mut tx, grants).await?;
+        grants::delete_above(&mut *tx, above).await?;
 
-        write::changes(&mut tx, &changes, seq).await?;
-        prune_changes(&mut tx, seq).await?;
-        Ok(tx.commit().await?)
+        write::blocks(&mut write, std::slice::from_ref(ancestor)).await?;
+        write::namespaces(&mut write, namespaces).await?;
+        write::services(&mut write, services).await?;
+        write::instances(&mut write, instances).await?;
+        grants::write(&mut write, grants).await?;
+        write::changes(&mut write, &changes).await?;
+        write::prune_changes(&mut write).await?;
+        write.commit().await
     }
 
     /// Says that `head`, where the index stands, is the chain's tip now; all is well then. Nobody is notified: gateways
@@ -293,42 +293,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Moves the checkpoint from `from` to `to`, if it is still ours and there. Returns the last of `changes` sequence
-    /// numbers that are now taken.
-    async fn swap(
-        &self,
-        db: &mut PgConnection,
-        from: BlockRef,
-        to: BlockRow,
-        heads: Heads,
-        changes: usize,
-    ) -> Result<i64, StoreError> {
-        // Who listens is told at the commit; no gateway reads an index that is built beside.
-        let swapped: Option<(i64, Option<String>)> = sqlx::query_as(
-            "UPDATE checkpoint
-             SET next_block = $4, head_hash = $5, head_time = $6, tip_block = $7, safe_block = $8,
-                 finalized_block = $9, change_seq = change_seq + $10,
-                 confirmations = confirmations + CASE WHEN $4 > $7 THEN 1 ELSE 0 END,
-                 problem = CASE WHEN $4 > $7 THEN NULL ELSE problem END
-             WHERE next_block = $1 AND head_hash = $2 AND writer_epoch = $3
-             RETURNING change_seq, CASE WHEN current_schema() IS DISTINCT FROM 'rollcall_next'
-                                        THEN pg_notify('rollcall_changes', '')::text END",
-        )
-        .bind(next(from)?)
-        .bind(from.hash.as_slice())
-        .bind(self.epoch)
-        .bind(next(to.block)?)
-        .bind(to.block.hash.as_slice())
-        .bind(big("block time", to.time)?)
-        .bind(big("block number", heads.latest)?)
-        .bind(big("block number", heads.safe)?)
-        .bind(big("block number", heads.finalized)?)
-        .bind(write::count(changes))
-        .fetch_optional(db)
-        .await?;
-        swapped.map(|(seq, _)| seq).ok_or_else(|| self.fenced(from))
-    }
-
     fn fenced(&self, expected: BlockRef) -> StoreError {
         StoreError::Fenced { expected, epoch: self.epoch }
     }
@@ -338,15 +302,7 @@ fn next(head: BlockRef) -> Result<i64, StoreError> {
     big("block number", head.number.saturating_add(1))
 }
 
-/// Forgets blocks that no reorg reaches, and changes that every gateway has read.
-async fn prune(db: &mut PgConnection, head: u64, finalized: u64, window: u64, seq: i64) -> Result<(), StoreError> {
-    let floor =
-        (head.saturating_sub(window).min(finalized)).max(head.saturating_sub(window.saturating_mul(WINDOWS_KEPT)));
-    sqlx::query("DELETE FROM block WHERE number < $1").bind(big("block number", floor)?).execute(&mut *db).await?;
-    prune_changes(db, seq).await
-}
-
-async fn prune_changes(db: &mut PgConnection, seq: i64) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM changes WHERE seq <= $1").bind(seq - CHANGES_KEPT).execute(db).await?;
-    Ok(())
+/// Below this no reorg reaches.
+fn floor(head: u64, finalized: u64, window: u64) -> u64 {
+    (head.saturating_sub(window).min(finalized)).max(head.saturating_sub(window.saturating_mul(WINDOWS_KEPT)))
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use sqlx::{
+    Connection,
     migrate::MigrateDatabase,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -26,6 +27,9 @@ pub enum Place {
     /// The one that is to replace it. Nothing of the live one can be seen from there.
     Beside,
 }
+
+/// For how long after its last use a connection counts as alive.
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 /// SQLSTATE of "duplicate database", and of the unique violation that comes instead when two create it at once.
 const DATABASE_EXISTS: [&str; 2] = ["42P04", "23505"];
@@ -76,7 +80,12 @@ pub async fn connect_read_only(url: &str) -> Result<PgPool, StoreError> {
 }
 
 fn pool(size: u32) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5))
+    // A connection that was of use just now is not asked whether it still is: at the tip of a chain that takes as long as
+    // the rest of the work.
+    let options = PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5));
+    options.test_before_acquire(false).before_acquire(|db, metadata| {
+        Box::pin(async move { Ok(metadata.idle_for < JUST_NOW || db.ping().await.is_ok()) })
+    })
 }
 
 /// Creates the database that `url` names, if its server does not have it. The role in `url` must be allowed to.

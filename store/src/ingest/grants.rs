@@ -9,7 +9,8 @@ use sqlx::PgConnection;
 use super::{
     Writer,
     columns::{Columns, big},
-    write::{CHUNK, Change, column, integer, slices},
+    statements::{CHUNK, Write},
+    write::{Change, column, integer, slices},
 };
 use crate::{
     StoreError,
@@ -42,17 +43,17 @@ pub(super) async fn delete_above(db: &mut PgConnection, number: i64) -> Result<(
     Ok(())
 }
 
-pub(super) async fn write(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), StoreError> {
+pub(super) async fn write(write: &mut Write<'_>, rows: &[GrantRow]) -> Result<(), StoreError> {
     for rows in rows.chunks(CHUNK) {
-        proposals(db, rows).await?;
-        registrars(db, rows).await?;
-        operators(db, rows).await?;
-        endorsements(db, rows).await?;
+        proposals(write, rows).await?;
+        registrars(write, rows).await?;
+        operators(write, rows).await?;
+        endorsements(write, rows).await?;
     }
     Ok(())
 }
 
-async fn proposals(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), StoreError> {
+async fn proposals(write: &mut Write<'_>, rows: &[GrantRow]) -> Result<(), StoreError> {
     let of_namespaces = pick(rows, |grant| match grant {
         Grant::NamespaceProposal { namespace, epoch, account } => Some((&namespace.0, epoch, account)),
         _ => None,
@@ -65,14 +66,18 @@ async fn proposals(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), Store
         (
             of_namespaces,
             "INSERT INTO namespace_proposal (slot, block_number, log_index, namespace_id, epoch, account)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[])
+             SELECT t.*
+             FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[],
+                                  $6::bytea[]) AS t
              ON CONFLICT (slot) DO UPDATE
              SET account = EXCLUDED.account, block_number = EXCLUDED.block_number, log_index = EXCLUDED.log_index",
         ),
         (
             of_instances,
             "INSERT INTO proposal (slot, block_number, log_index, instance_id, epoch, account)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[])
+             SELECT t.*
+             FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[],
+                                  $6::bytea[]) AS t
              ON CONFLICT (slot) DO UPDATE
              SET account = EXCLUDED.account, block_number = EXCLUDED.block_number, log_index = EXCLUDED.log_index",
         ),
@@ -80,20 +85,20 @@ async fn proposals(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), Store
         if rows.is_empty() {
             continue;
         }
-        sqlx::query(statement)
+        write
+            .part(statement, rows.len())
+            .await?
             .bind(slices(&rows, |(row, _)| row.grant.slot().to_vec()))
             .bind(column(&rows, |(row, _)| big("block number", row.block_number))?)
             .bind(column(&rows, |(row, _)| big("log index", row.log_index))?)
             .bind(slices(&rows, |(_, (of, _, _))| of.as_slice()))
             .bind(column(&rows, |(_, (_, epoch, _))| integer("epoch", **epoch))?)
-            .bind(slices(&rows, |(_, (_, _, account))| account.as_slice()))
-            .execute(&mut *db)
-            .await?;
+            .bind(slices(&rows, |(_, (_, _, account))| account.as_slice()));
     }
     Ok(())
 }
 
-async fn registrars(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), StoreError> {
+async fn registrars(write: &mut Write<'_>, rows: &[GrantRow]) -> Result<(), StoreError> {
     let rows = pick(rows, |grant| match grant {
         Grant::Registrar { namespace, epoch, registrar, expires_at } => Some((namespace, epoch, registrar, expires_at)),
         _ => None,
@@ -101,26 +106,28 @@ async fn registrars(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), Stor
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO registrar (slot, block_number, log_index, namespace_id, epoch, registrar, expires_at)
-         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[],
-                              $7::bigint[])
-         ON CONFLICT (slot) DO UPDATE
-         SET expires_at = EXCLUDED.expires_at, block_number = EXCLUDED.block_number, log_index = EXCLUDED.log_index",
-    )
-    .bind(slices(&rows, |(row, _)| row.grant.slot().to_vec()))
-    .bind(column(&rows, |(row, _)| big("block number", row.block_number))?)
-    .bind(column(&rows, |(row, _)| big("log index", row.log_index))?)
-    .bind(slices(&rows, |(_, (namespace, ..))| namespace.0.as_slice()))
-    .bind(column(&rows, |(_, (_, epoch, ..))| integer("epoch", **epoch))?)
-    .bind(slices(&rows, |(_, (_, _, registrar, _))| registrar.as_slice()))
-    .bind(column(&rows, |(_, (.., expires_at))| big("expiry", **expires_at))?)
-    .execute(db)
-    .await?;
+    write
+        .part(
+            "INSERT INTO registrar (slot, block_number, log_index, namespace_id, epoch, registrar, expires_at)
+             SELECT t.*
+             FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[],
+                                  $7::bigint[]) AS t
+             ON CONFLICT (slot) DO UPDATE
+             SET expires_at = EXCLUDED.expires_at, block_number = EXCLUDED.block_number, log_index = EXCLUDED.log_index",
+            rows.len(),
+        )
+        .await?
+        .bind(slices(&rows, |(row, _)| row.grant.slot().to_vec()))
+        .bind(column(&rows, |(row, _)| big("block number", row.block_number))?)
+        .bind(column(&rows, |(row, _)| big("log index", row.log_index))?)
+        .bind(slices(&rows, |(_, (namespace, ..))| namespace.0.as_slice()))
+        .bind(column(&rows, |(_, (_, epoch, ..))| integer("epoch", **epoch))?)
+        .bind(slices(&rows, |(_, (_, _, registrar, _))| registrar.as_slice()))
+        .bind(column(&rows, |(_, (.., expires_at))| big("expiry", **expires_at))?);
     Ok(())
 }
 
-async fn operators(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), StoreError> {
+async fn operators(write: &mut Write<'_>, rows: &[GrantRow]) -> Result<(), StoreError> {
     let of_owners = pick(rows, |grant| match grant {
         Grant::Operator { owner, operator, permissions, expires_at } => {
             Some((owner.as_slice(), 0, operator, permissions, expires_at))
@@ -139,8 +146,8 @@ async fn operators(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), Store
             // An owner's grants have no epoch.
             "INSERT INTO operator (slot, block_number, log_index, owner, operator, permissions, expires_at)
              SELECT t.slot, t.block, t.log, t.owner, t.operator, t.permissions, t.expires_at
-             FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[],
-                         $7::smallint[], $8::bigint[])
+             FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[],
+                                  $7::smallint[], $8::bigint[])
                   AS t (slot, block, log, owner, epoch, operator, permissions, expires_at)
              ON CONFLICT (slot) DO UPDATE
              SET permissions = EXCLUDED.permissions, expires_at = EXCLUDED.expires_at,
@@ -150,8 +157,9 @@ async fn operators(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), Store
             of_instances,
             "INSERT INTO instance_operator (slot, block_number, log_index, instance_id, epoch, operator, permissions,
                                             expires_at)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[],
-                                  $7::smallint[], $8::bigint[])
+             SELECT t.*
+             FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[],
+                                  $6::bytea[], $7::smallint[], $8::bigint[]) AS t
              ON CONFLICT (slot) DO UPDATE
              SET permissions = EXCLUDED.permissions, expires_at = EXCLUDED.expires_at,
                  block_number = EXCLUDED.block_number, log_index = EXCLUDED.log_index",
@@ -160,7 +168,9 @@ async fn operators(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), Store
         if rows.is_empty() {
             continue;
         }
-        sqlx::query(statement)
+        write
+            .part(statement, rows.len())
+            .await?
             .bind(slices(&rows, |(row, _)| row.grant.slot().to_vec()))
             .bind(column(&rows, |(row, _)| big("block number", row.block_number))?)
             .bind(column(&rows, |(row, _)| big("log index", row.log_index))?)
@@ -168,14 +178,12 @@ async fn operators(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), Store
             .bind(column(&rows, |(_, (_, epoch, ..))| integer("epoch", *epoch))?)
             .bind(slices(&rows, |(_, (_, _, operator, ..))| operator.as_slice()))
             .bind(slices(&rows, |(_, (_, _, _, permissions, _))| i16::from(permissions.bits())))
-            .bind(column(&rows, |(_, (.., expires_at))| big("expiry", **expires_at))?)
-            .execute(&mut *db)
-            .await?;
+            .bind(column(&rows, |(_, (.., expires_at))| big("expiry", **expires_at))?);
     }
     Ok(())
 }
 
-async fn endorsements(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), StoreError> {
+async fn endorsements(write: &mut Write<'_>, rows: &[GrantRow]) -> Result<(), StoreError> {
     let rows = pick(rows, |grant| match grant {
         Grant::Endorsement { instance, epoch, endorser, topic, expires_at, digest, withdrawn } => {
             Some((instance, epoch, (endorser, topic), (expires_at, digest, withdrawn)))
@@ -185,27 +193,29 @@ async fn endorsements(db: &mut PgConnection, rows: &[GrantRow]) -> Result<(), St
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO endorsement (slot, block_number, log_index, instance_id, epoch, endorser, topic, expires_at,
-                                  digest, withdrawn)
-         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[],
-                              $7::bytea[], $8::bigint[], $9::bytea[], $10::boolean[])
-         ON CONFLICT (slot) DO UPDATE
-         SET expires_at = EXCLUDED.expires_at, digest = EXCLUDED.digest, withdrawn = EXCLUDED.withdrawn,
-             block_number = EXCLUDED.block_number, log_index = EXCLUDED.log_index",
-    )
-    .bind(slices(&rows, |(row, _)| row.grant.slot().to_vec()))
-    .bind(column(&rows, |(row, _)| big("block number", row.block_number))?)
-    .bind(column(&rows, |(row, _)| big("log index", row.log_index))?)
-    .bind(slices(&rows, |(_, (instance, ..))| instance.0.as_slice()))
-    .bind(column(&rows, |(_, (_, epoch, ..))| integer("epoch", **epoch))?)
-    .bind(slices(&rows, |(_, (_, _, (endorser, _), _))| endorser.as_slice()))
-    .bind(slices(&rows, |(_, (_, _, (_, topic), _))| topic.0.as_slice()))
-    .bind(column(&rows, |(_, (.., (expires_at, ..)))| big("expiry", **expires_at))?)
-    .bind(slices(&rows, |(_, (.., (_, digest, _)))| digest.as_slice()))
-    .bind(slices(&rows, |(_, (.., (_, _, withdrawn)))| **withdrawn))
-    .execute(db)
-    .await?;
+    write
+        .part(
+            "INSERT INTO endorsement (slot, block_number, log_index, instance_id, epoch, endorser, topic, expires_at,
+                                      digest, withdrawn)
+             SELECT t.*
+             FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::integer[], $6::bytea[],
+                                  $7::bytea[], $8::bigint[], $9::bytea[], $10::boolean[]) AS t
+             ON CONFLICT (slot) DO UPDATE
+             SET expires_at = EXCLUDED.expires_at, digest = EXCLUDED.digest, withdrawn = EXCLUDED.withdrawn,
+                 block_number = EXCLUDED.block_number, log_index = EXCLUDED.log_index",
+            rows.len(),
+        )
+        .await?
+        .bind(slices(&rows, |(row, _)| row.grant.slot().to_vec()))
+        .bind(column(&rows, |(row, _)| big("block number", row.block_number))?)
+        .bind(column(&rows, |(row, _)| big("log index", row.log_index))?)
+        .bind(slices(&rows, |(_, (instance, ..))| instance.0.as_slice()))
+        .bind(column(&rows, |(_, (_, epoch, ..))| integer("epoch", **epoch))?)
+        .bind(slices(&rows, |(_, (_, _, (endorser, _), _))| endorser.as_slice()))
+        .bind(slices(&rows, |(_, (_, _, (_, topic), _))| topic.0.as_slice()))
+        .bind(column(&rows, |(_, (.., (expires_at, ..)))| big("expiry", **expires_at))?)
+        .bind(slices(&rows, |(_, (.., (_, digest, _)))| digest.as_slice()))
+        .bind(slices(&rows, |(_, (.., (_, _, withdrawn)))| **withdrawn));
     Ok(())
 }
 

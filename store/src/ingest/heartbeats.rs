@@ -13,7 +13,8 @@ use super::{
     Writer,
     columns::big,
     load::event_row,
-    write::{CHUNK, column, slices},
+    statements::{CHUNK, Write},
+    write::{column, slices},
 };
 use crate::{
     StoreError,
@@ -34,26 +35,22 @@ pub(super) async fn rewind(db: &mut PgConnection, above: i64, newest: &[Heartbea
     sqlx::query("DELETE FROM heartbeat WHERE block_number > $1").bind(above).execute(&mut *db).await?;
     sqlx::query("DELETE FROM heartbeat_old WHERE block_number > $1").bind(above).execute(&mut *db).await?;
     for rows in newest.chunks(CHUNK) {
-        let statement = "INSERT INTO heartbeat_old (instance_id, block_number, log_index, time)
+        sqlx::query(
+            "INSERT INTO heartbeat_old (instance_id, block_number, log_index, time)
              SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])
                            AS t (instance_id, block_number, log_index, time)
              WHERE NOT EXISTS (SELECT FROM heartbeat_all AS known
                                WHERE known.instance_id = t.instance_id AND known.block_number = t.block_number
-                                 AND known.log_index = t.log_index)";
-        run(db, statement, rows).await?;
-    }
-    sqlx::query("UPDATE upkeep SET thinned_to = least(thinned_to, $1)").bind(above).execute(db).await?;
-    Ok(())
-}
-
-async fn run(db: &mut PgConnection, statement: &'static str, rows: &[HeartbeatRow]) -> Result<(), StoreError> {
-    sqlx::query(statement)
+                                 AND known.log_index = t.log_index)",
+        )
         .bind(slices(rows, |row| row.instance.0.as_slice()))
         .bind(column(rows, |row| big("block number", row.block_number))?)
         .bind(column(rows, |row| big("log index", row.log_index))?)
         .bind(column(rows, |row| big("time", row.time))?)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    }
+    sqlx::query("UPDATE upkeep SET thinned_to = least(thinned_to, $1)").bind(above).execute(db).await?;
     Ok(())
 }
 
@@ -62,7 +59,7 @@ impl Writer {
     /// the answer.
     pub(super) async fn insert_heartbeats(
         &self,
-        db: &mut PgConnection,
+        write: &mut Write<'_>,
         rows: &[HeartbeatRow],
         from: u64,
     ) -> Result<Vec<i64>, StoreError> {
@@ -77,24 +74,30 @@ impl Writer {
             days.iter().all(|day| known.contains(day))
         };
         if !known {
-            sqlx::query("SELECT heartbeat_days($1)").bind(&days).execute(&mut *db).await?;
+            sqlx::query("SELECT heartbeat_days($1)").bind(&days).execute(write.alone().await?).await?;
         }
         let (kept, old): (Vec<HeartbeatRow>, Vec<HeartbeatRow>) =
             rows.iter().partition(|row| i64::try_from(row.time / DAY).is_ok_and(|day| day >= first));
         for (statement, rows) in [
             (
                 "INSERT INTO heartbeat (instance_id, block_number, log_index, time)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
+                 SELECT t.* FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[]) AS t",
                 kept,
             ),
             (
                 "INSERT INTO heartbeat_old (instance_id, block_number, log_index, time)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[])",
+                 SELECT t.* FROM swapped, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[]) AS t",
                 old,
             ),
         ] {
             for rows in rows.chunks(CHUNK) {
-                run(db, statement, rows).await?;
+                write
+                    .part(statement, rows.len())
+                    .await?
+                    .bind(slices(rows, |row| row.instance.0.as_slice()))
+                    .bind(column(rows, |row| big("block number", row.block_number))?)
+                    .bind(column(rows, |row| big("log index", row.log_index))?)
+                    .bind(column(rows, |row| big("time", row.time))?);
             }
         }
         Ok(days)

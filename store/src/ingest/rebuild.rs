@@ -3,7 +3,7 @@
 use domain::Heads;
 use sqlx::PgConnection;
 
-use super::{Writer, grants, prune_changes, write};
+use super::{Writer, grants, write};
 use crate::{
     StoreError,
     audit::Audit,
@@ -38,16 +38,15 @@ impl Writer {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub async fn replace(&self, head: BlockRow, heads: Heads, whole: &Whole) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let seq = self.swap(&mut tx, head.block, head, heads, 1).await?;
-        clear(&mut tx).await?;
-        write::namespaces(&mut tx, &whole.namespaces).await?;
-        write::services(&mut tx, &whole.services).await?;
-        write::instances(&mut tx, &whole.instances).await?;
-        grants::write(&mut tx, &whole.grants).await?;
-        write::changes(&mut tx, &[("reorg", head.block.hash)], seq).await?;
-        prune_changes(&mut tx, seq).await?;
-        Ok(tx.commit().await?)
+        let mut write = self.begin(head.block, &head, heads, 1)?;
+        clear(write.alone().await?).await?;
+        write::namespaces(&mut write, &whole.namespaces).await?;
+        write::services(&mut write, &whole.services).await?;
+        write::instances(&mut write, &whole.instances).await?;
+        grants::write(&mut write, &whole.grants).await?;
+        write::changes(&mut write, &[("reorg", head.block.hash)]).await?;
+        write::prune_changes(&mut write).await?;
+        write.commit().await
     }
 }
 

@@ -8,7 +8,8 @@ use super::{
     columns::{Columns, big},
     load::{block_row, event_row},
     next,
-    write::{CHUNK, column, integer, slices},
+    statements::CHUNK,
+    write::{column, integer, slices},
 };
 use crate::{
     StoreError,
