@@ -58,18 +58,19 @@ pub(crate) async fn follow(
         lags: false,
         without: 0,
     };
+    let mut heard = None;
     loop {
         follower.index.vitals.tick();
         if follower.index.vitals.takes_rebuild() {
             rebuild(source, follower.index, config).await?;
         }
-        let at_tip = follower.look(clock).await?;
+        let at_tip = follower.look(heard.take(), clock).await?;
         if trouble.is_over() {
             follower.index.writer.set_problem(None).await?;
         }
         let behind = follower.keep_up(clock).await?;
         if at_tip.is_break() && !behind {
-            news.wait(config.poll_interval).await;
+            heard = news.wait(source, config.poll_interval).await;
         }
     }
 }
@@ -93,8 +94,13 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     /// Looks at the chain's head and goes one step towards it. Continue: there is more to do at once.
-    async fn look(&mut self, clock: &dyn Clock) -> Result<ControlFlow<()>, IndexerError> {
-        let tip = self.source.latest().await?;
+    ///
+    /// A block that the node has told of is taken for the head if it is the next one; all else it is asked about.
+    async fn look(&mut self, heard: Option<BlockRow>, clock: &dyn Clock) -> Result<ControlFlow<()>, IndexerError> {
+        let tip = match heard.filter(|block| self.index.is_followed_by(block)) {
+            Some(next) => next,
+            None => self.source.latest().await?,
+        };
         if let Some((other, other_head)) = self.scout.ahead_of(tip.block.number) {
             return Err(IndexerError::Lags {
                 node: self.source.to_string(),

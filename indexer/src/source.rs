@@ -65,8 +65,8 @@ pub(crate) struct Source {
     verify: Verify,
     /// Whether it is believed for that reason alone.
     foreign: bool,
-    /// The last blocks that it told, for whoever wants to verify their logs next.
-    told: Mutex<VecDeque<rpc::Block>>,
+    /// The headers of the last blocks that it told, for whoever wants to verify their logs next.
+    told: Mutex<VecDeque<rpc::Header>>,
 }
 
 /// What we read of a block; all that every chain has.
@@ -77,6 +77,16 @@ struct Block {
     hash: B256,
     parent_hash: B256,
     timestamp: U64,
+}
+
+impl From<Block> for BlockRow {
+    fn from(block: Block) -> Self {
+        Self {
+            block: BlockRef { number: block.number.to(), hash: block.hash },
+            parent_hash: block.parent_hash,
+            time: block.timestamp.to(),
+        }
+    }
 }
 
 impl Source {
@@ -307,25 +317,23 @@ impl Source {
         let params = (tag, false);
         if self.verify == Verify::None {
             let block: Option<Block> = self.ask("eth_getBlockByNumber", params).await?;
-            return Ok(block.map(|block| BlockRow {
-                block: BlockRef { number: block.number.to(), hash: block.hash },
-                parent_hash: block.parent_hash,
-                time: block.timestamp.to(),
-            }));
+            return Ok(block.map(BlockRow::from));
         }
-        let block: Option<rpc::Block> = self.ask("eth_getBlockByNumber", params).await?;
-        Ok(block.map(|block| {
-            let header = &block.header;
-            let row = BlockRow {
-                block: BlockRef { number: header.number, hash: header.hash },
-                parent_hash: header.parent_hash,
-                time: header.timestamp,
-            };
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.truncate(TOLD - 1);
-            told.push_front(block);
-            row
-        }))
+        let header: Option<rpc::Header> = self.ask("eth_getBlockByNumber", params).await?;
+        Ok(header.map(|header| self.told(header)))
+    }
+
+    /// Keeps a header for a while.
+    fn told(&self, header: rpc::Header) -> BlockRow {
+        let row = BlockRow {
+            block: BlockRef { number: header.number, hash: header.hash },
+            parent_hash: header.parent_hash,
+            time: header.timestamp,
+        };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.truncate(TOLD - 1);
+        told.push_front(header);
+        row
     }
 
     async fn ask<P: RpcSend, R: RpcRecv>(&self, method: &'static str, params: P) -> Result<R, IndexerError> {

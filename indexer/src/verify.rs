@@ -7,7 +7,7 @@
 use alloy::{
     consensus::proofs::calculate_receipt_root,
     primitives::BloomInput,
-    rpc::types::{Block, Header, Log, TransactionReceipt},
+    rpc::types::{Header, Log, TransactionReceipt},
 };
 use domain::{Address, B256};
 use store::rows::BlockRow;
@@ -41,12 +41,11 @@ pub(crate) fn hashes(header: &Header) -> bool {
     header.inner.hash_slow() == header.hash
 }
 
-/// The header of a block that was asked for by its hash.
+/// The header of a block, if it is that.
 ///
 /// # Errors
 /// Why it is not that block's.
-pub(crate) fn header(block: Block, expected: &BlockRow) -> Result<Header, String> {
-    let header = block.header;
+pub(crate) fn header(header: Header, expected: &BlockRow) -> Result<Header, String> {
     let BlockRow { block, parent_hash, time } = expected;
     if header.hash != block.hash || !hashes(&header) {
         return Err(format!("the header of block {block} does not hash to it"));
