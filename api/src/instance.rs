@@ -42,8 +42,11 @@ pub struct Instance {
     /// text in it is replaced, and characters that control a terminal or the direction of text are escaped.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Status active, and `now <= expires_at`.
+    /// Status active, and its lease runs. After the chain stood still, leases run for at least a ttl more.
     pub live: bool,
+    /// Observed by the gateway that answers.
+    #[serde(default)]
+    pub observed: Observed,
     /// How long one heartbeat lasts, in seconds.
     #[schema(example = 30)]
     pub ttl_s: u32,
@@ -76,6 +79,17 @@ pub struct Instance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub metadata_base64: Option<String>,
+}
+
+/// What a gateway has seen of an instance: nobody can prove it, and another gateway may have seen something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Observed {
+    /// Its lease has run out, but too many instances of its service fell silent at once: rather their heartbeats are lost.
+    pub suspect: bool,
+    /// How unlikely its silence was when the answer was made: about `10^-phi`, by how regular its heartbeats were. None
+    /// before two were seen. It orders and warns; nobody goes because of it.
+    #[schema(example = 0.3)]
+    pub phi: Option<f64>,
 }
 
 /// An address that an instance claims to serve.
@@ -212,20 +226,30 @@ pub struct InstancesAnswer {
     pub namespace: String,
     /// The name of the service.
     pub service: String,
-    /// The block that this is true at.
+    /// The block at which this became true. It is true up to the block in the header `X-Registry-Block`.
     pub block: BlockInfo,
-    /// The chain time that leases were compared with.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub now: OffsetDateTime,
     /// How far this can be trusted to be up to date.
     pub mode: Mode,
     /// Which instances these are: `healthy` or `all`, never `healthy_or_else_all`.
     pub health: Health,
     /// How many match; `limit` may have cut some off.
     pub matched: u64,
-    /// The instances, ordered by id.
+    /// The instances, ordered by id; those that are suspect, or whose phi is 3 or more, come last.
     pub instances: Vec<Instance>,
+}
+
+/// What changed of the instances of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct InstancesDelta {
+    /// The block that this is true at.
+    pub block: BlockInfo,
+    /// How far this can be trusted to be up to date.
+    pub mode: Mode,
+    /// Instances that are new, or not as they were.
+    pub instances: Vec<Instance>,
+    /// Instances that are not among the answers any more.
+    #[schema(value_type = Vec<String>)]
+    pub gone: Vec<InstanceId>,
 }
 
 /// One instance.

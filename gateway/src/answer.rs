@@ -2,18 +2,23 @@
 
 use api::Mode;
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
 use crate::{
+    board::Ready,
+    encoding::Encoding,
     error::{Error, Kind},
     freshness::At,
 };
 
 pub(crate) const BLOCK: HeaderName = HeaderName::from_static("x-registry-block");
 pub(crate) const HEAD_AGE: HeaderName = HeaderName::from_static("x-registry-head-age");
+/// The index of a service: give it back as `index` to wait for the next change.
+pub(crate) const INDEX: HeaderName = HeaderName::from_static("x-registry-index");
 pub(crate) const MODE: HeaderName = HeaderName::from_static("x-registry-mode");
 
 /// The longest that a cache may keep an answer, in seconds: a new instance is seen after that at the latest.
@@ -30,30 +35,62 @@ pub(crate) fn registry_headers(headers: &mut HeaderMap, at: &At) {
 }
 
 /// An answer out of the index. A cache may keep it until the first of the live leases in it ends, but not for long.
-pub(crate) fn answer(at: &At, first_expiry: Option<u64>, body: &impl Serialize) -> Response {
-    let max_age = match at.mode {
-        Mode::Normal => MAX_AGE,
-        Mode::Preserved | Mode::Stale => MAX_AGE_DEGRADED,
-    };
-    let max_age = first_expiry.map_or(max_age, |expiry| expiry.saturating_sub(at.now).min(max_age));
-    let mut response = json(body);
+pub(crate) fn answer(request: &HeaderMap, at: &At, first_expiry: Option<u64>, body: &impl Serialize) -> Response {
+    match written(body) {
+        Ok(bytes) => ready(request, at, &Ready::new(at.mode, first_expiry, bytes)),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// An answer that is ready: its bytes as the client accepts them, or that it has them already.
+pub(crate) fn ready(request: &HeaderMap, at: &At, ready: &Ready) -> Response {
+    let (body, encoding) = ready.encoded(Encoding::accepted(request));
+    let known = request.get(header::IF_NONE_MATCH).is_some_and(|tags| ready.is_known(tags));
+    let mut response = Response::new(if known { Body::empty() } else { Body::from(body) });
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
     let headers = response.headers_mut();
-    registry_headers(headers, at);
-    if let Ok(value) = HeaderValue::try_from(format!("public, max-age={max_age}")) {
-        headers.insert(header::CACHE_CONTROL, value);
+    registry_headers(headers, &At { mode: ready.mode, ..*at });
+    if ready.index > 0 {
+        headers.insert(INDEX, ready.index.into());
+    }
+    headers.insert(header::ETAG, ready.tag(encoding).clone());
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(header::CACHE_CONTROL, max_age(at, ready));
+    if !known {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        encoding.header().map(|value| headers.insert(header::CONTENT_ENCODING, value));
     }
     response
 }
 
+fn max_age(at: &At, ready: &Ready) -> HeaderValue {
+    let most = if ready.mode == Mode::Normal { MAX_AGE } else { MAX_AGE_DEGRADED };
+    HeaderValue::from_static(match ready.first_expiry.map_or(most, |expiry| expiry.saturating_sub(at.now).min(most)) {
+        0 => "public, max-age=0",
+        1 => "public, max-age=1",
+        2 => "public, max-age=2",
+        3 => "public, max-age=3",
+        4 => "public, max-age=4",
+        _ => "public, max-age=5",
+    })
+}
+
+/// A body as JSON.
+pub(crate) fn written(body: &impl Serialize) -> Result<Bytes, Error> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be written as JSON");
+        Error::new(Kind::Internal, "the answer cannot be written as JSON")
+    })
+}
+
 /// JSON that no cache may keep.
 pub(crate) fn json(body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
+    match written(body) {
         Ok(bytes) => {
             ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], bytes).into_response()
         }
-        Err(error) => {
-            tracing::error!(%error, "an answer cannot be written as JSON");
-            Error::new(Kind::Internal, "the answer cannot be written as JSON").into_response()
-        }
+        Err(error) => error.into_response(),
     }
 }

@@ -51,29 +51,33 @@ struct Document;
 
 /// The contract of the API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().into_openapi()
+    quick().merge(patient()).into_openapi()
 }
 
 /// All routes over what `state` knows.
 pub fn app(state: AppState) -> Router {
-    let (router, document) = documented().split_for_parts();
+    let (router, document) = quick().layer(from_fn(hurry)).merge(patient()).split_for_parts();
     router
         .merge(routes::docs::router(&document))
         .fallback(no_such_route)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(only_problems))
-        .layer(from_fn(hurry))
         .layer(from_fn_with_state(state.clone(), observe))
         .layer(cors())
         .layer(from_fn(harden))
         .with_state(state)
 }
 
-fn documented() -> OpenApiRouter<AppState> {
+/// Routes that may wait for something to change.
+fn patient() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(routes::instances::list)).routes(routes!(routes::watch::watch))
+}
+
+/// All other routes.
+fn quick() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(routes::services::list))
-        .routes(routes!(routes::instances::list))
         .routes(routes!(routes::instance::get))
         .routes(routes!(routes::namespace::get))
         .routes(routes!(routes::discovery::discover))
@@ -88,7 +92,9 @@ fn cors() -> CorsLayer {
     CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]).expose_headers([
         answer::BLOCK,
         answer::HEAD_AGE,
+        answer::INDEX,
         answer::MODE,
+        header::ETAG,
     ])
 }
 

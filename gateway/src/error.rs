@@ -51,11 +51,12 @@ pub(crate) enum Kind {
     Internal,
     NotReady,
     Timeout,
+    TooManyWatches,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -70,6 +71,7 @@ impl Kind {
         Self::Internal,
         Self::NotReady,
         Self::Timeout,
+        Self::TooManyWatches,
     ];
 
     /// The word in `type`, the title, the status.
@@ -92,6 +94,9 @@ impl Kind {
             }
             Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),
+            Self::TooManyWatches => {
+                ("too-many-watches", "Too many wait for changes already", StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::Timeout => ("timeout", "The request took too long", StatusCode::SERVICE_UNAVAILABLE),
         }
     }

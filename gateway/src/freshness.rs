@@ -13,10 +13,24 @@ pub(crate) const STALE_AFTER: Duration = Duration::from_secs(3);
 /// that it applies then says nothing about now.
 const FOLLOWING: u64 = 2;
 
+/// A head that is older than so many usual times between two blocks is that of a chain that stands still.
+const BLOCKS: f64 = 6.0;
+
+/// The least and the most that this may come to, and what it is before a block has come.
+const STANDS_AFTER: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(300));
+const STANDS_AFTER_UNKNOWN: Duration = Duration::from_secs(60);
+
+/// The weight of the newest block in what is usual.
+const WEIGHT: f64 = 0.1;
+
 /// What an answer is true at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct At {
     pub(crate) block: BlockInfo,
+    /// The time of the block in seconds.
+    pub(crate) head_time: u64,
+    /// When the chain last came back after it stood still, by its own time; 0 if it never did.
+    pub(crate) resumed: u64,
     /// Chain time in seconds.
     pub(crate) now: u64,
     pub(crate) mode: Mode,
@@ -33,6 +47,12 @@ pub(crate) struct Freshness {
     reached: u64,
     /// When Postgres last answered.
     answered: Duration,
+    /// When this head was seen first.
+    seen: Duration,
+    /// The usual time between two blocks, in seconds.
+    usual: Option<f64>,
+    /// When the chain last came back after it stood still, by its own time.
+    resumed: u64,
 }
 
 impl Freshness {
@@ -40,7 +60,7 @@ impl Freshness {
     /// counts.
     pub(crate) fn first(checkpoint: &Checkpoint, monotonic: Duration) -> Self {
         let time = ChainTime { head: checkpoint.head_time, confirmed: monotonic };
-        Self { time, reached: time.head, answered: monotonic }
+        Self { time, reached: time.head, answered: monotonic, seen: monotonic, usual: None, resumed: 0 }
     }
 
     /// A further answer, `now`; the one before was `known`.
@@ -49,7 +69,32 @@ impl Freshness {
         let follows = known.head != now.head && lag(now) <= FOLLOWING;
         let confirmed = if confirmed || follows { monotonic } else { self.time.confirmed };
         let reached = if known.head == now.head { self.now(monotonic) } else { now.head_time };
-        Self { time: ChainTime { head: now.head_time, confirmed }, reached, answered: monotonic }
+        let time = ChainTime { head: now.head_time, confirmed };
+        let next = Self { time, reached, answered: monotonic, ..self };
+        if known.head == now.head { next } else { next.with_block(known, now, monotonic) }
+    }
+
+    /// Takes note of how long the blocks took that have come.
+    fn with_block(mut self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) -> Self {
+        let stood = self.stands(monotonic);
+        self.seen = monotonic;
+        let Some(blocks @ 1..) = now.head.number.checked_sub(known.head.number) else { return self };
+        let each = per(now.head_time.saturating_sub(known.head_time), blocks);
+        // A chain whose blocks were there all along, and that we did not see, did not stand still.
+        if stood && each >= STANDS_AFTER.0.as_secs_f64() {
+            self.resumed = now.head_time;
+        } else {
+            self.usual = Some(self.usual.map_or(each, |usual| WEIGHT.mul_add(each - usual, usual)));
+        }
+        self
+    }
+
+    /// Whether there was no block for longer than is usual.
+    fn stands(&self, monotonic: Duration) -> bool {
+        let after = self.usual.map_or(STANDS_AFTER_UNKNOWN, |usual| {
+            Duration::try_from_secs_f64(BLOCKS * usual).unwrap_or(STANDS_AFTER.1).clamp(STANDS_AFTER.0, STANDS_AFTER.1)
+        });
+        monotonic.saturating_sub(self.seen) >= after
     }
 
     fn now(&self, monotonic: Duration) -> u64 {
@@ -61,7 +106,7 @@ impl Freshness {
         let head_age = self.time.age(monotonic);
         let mode = if monotonic.saturating_sub(self.answered) > STALE_AFTER {
             Mode::Stale
-        } else if head_age >= ChainTime::MAX_AHEAD {
+        } else if head_age >= ChainTime::MAX_AHEAD || self.stands(monotonic) {
             Mode::Preserved
         } else {
             Mode::Normal
@@ -71,11 +116,17 @@ impl Freshness {
             hash: checkpoint.head.hash,
             time: timestamp::from_seconds(checkpoint.head_time),
         };
-        At { block, now: self.now(monotonic), mode, head_age }
+        let (now, head_time, resumed) = (self.now(monotonic), checkpoint.head_time, self.resumed);
+        At { block, head_time, resumed, now, mode, head_age }
     }
 }
 
 /// How many blocks the index is behind the chain.
 pub(crate) fn lag(checkpoint: &Checkpoint) -> u64 {
     checkpoint.heads.latest.saturating_sub(checkpoint.head.number)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds and blocks are far below 2^52")]
+fn per(seconds: u64, blocks: u64) -> f64 {
+    seconds as f64 / blocks as f64
 }

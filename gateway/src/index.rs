@@ -1,18 +1,25 @@
 //! The index in memory.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Bound,
     sync::Arc,
 };
 
-use api::{Endpoint, Metadata, governance::plain_text, timestamp};
-use domain::{Address, InstanceId, Lease, Namespace, NamespaceId, ServiceKey};
-use semver::Version;
+use domain::{Address, InstanceId, Namespace, NamespaceId, ServiceKey};
 use store::{
     query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator, Snapshot},
     rows::{InstanceRow, NamespaceRow, ServiceRow},
 };
+
+use crate::{
+    board::Board,
+    freshness::At,
+    service::{Instance, Service},
+};
+
+/// Where readers find the board of a service, by `namespace/name` as people write it.
+pub(crate) type Boards = papaya::HashMap<String, Arc<Board>>;
 
 /// Namespaces, services and instances, as of one block.
 #[derive(Debug, Default)]
@@ -28,6 +35,13 @@ pub(crate) struct Index {
     said_of_namespaces: HashMap<NamespaceId, NamespaceGrants>,
     /// Who may act for all instances of an owner.
     operators: HashMap<Address, List<Operator>>,
+    boards: Arc<Boards>,
+    /// How many changes the database has had.
+    changes: u64,
+    /// When to judge the instances of which service again.
+    due: BTreeSet<(u64, ServiceKey)>,
+    /// Services that were judged at a chain time that no block has reached.
+    ahead: Vec<(u64, ServiceKey)>,
 }
 
 /// A namespace: who governs it.
@@ -38,101 +52,95 @@ pub(crate) struct Governed {
     pub(crate) epoch: u32,
 }
 
-/// A service and its roster.
-#[derive(Debug)]
-pub(crate) struct Service {
-    pub(crate) key: ServiceKey,
-    /// The namespace as people write it.
-    pub(crate) namespace: Arc<str>,
-    pub(crate) name: Arc<str>,
-    namespace_id: NamespaceId,
-    /// How many instances are listed, by the contract's count.
-    pub(crate) count: u64,
-    /// The listed ones, ordered by id.
-    listed: BTreeMap<InstanceId, Arc<Instance>>,
-}
-
-/// An instance, prepared for being served.
-#[derive(Debug)]
-pub(crate) struct Instance {
-    pub(crate) lease: Lease,
-    /// The version, if it is a semantic one.
-    pub(crate) version: Option<Version>,
-    /// All that is served but `live`, which is computed at read.
-    body: api::Instance,
-}
-
-impl Instance {
-    fn new(row: InstanceRow, service: &Service) -> Self {
-        let lease = row.lease;
-        let (metadata, metadata_base64) = Metadata::from_bytes(&row.metadata).into_fields();
-        let body = api::Instance {
-            id: row.id,
-            namespace: service.namespace.to_string(),
-            service: service.name.to_string(),
-            label: row.label,
-            registrant: row.registrant,
-            owner: lease.owner,
-            version: row.version,
-            status: lease.status.into(),
-            reason: row.reason.as_ref().map(|reason| plain_text(reason)),
-            live: false,
-            ttl_s: lease.ttl,
-            last_heartbeat: timestamp::from_seconds(lease.last_heartbeat),
-            expires_at: timestamp::from_seconds(lease.expires_at()),
-            epoch: lease.epoch,
-            registered_block: row.registered_block,
-            updated_block: row.updated_block,
-            record_hash: row.record_hash,
-            endpoints: row.endpoints.iter().map(|bytes| Endpoint::from_bytes(bytes)).collect(),
-            metadata,
-            metadata_base64,
-        };
-        Self { lease, version: Version::parse(&body.version).ok(), body }
-    }
-
-    pub(crate) fn id(&self) -> InstanceId {
-        self.body.id
-    }
-
-    pub(crate) fn endpoints(&self) -> &[Endpoint] {
-        &self.body.endpoints
-    }
-
-    /// What the owner claims, if it is a JSON object.
-    pub(crate) fn claims(&self) -> Option<&serde_json::Map<String, serde_json::Value>> {
-        self.body.metadata.as_ref()
-    }
-
-    /// The instance as it is served at a chain time.
-    pub(crate) fn served(&self, now: u64) -> api::Instance {
-        api::Instance { live: self.lease.is_live(now), ..self.body.clone() }
-    }
-}
-
-impl Service {
-    /// The listed instances, ordered by id.
-    pub(crate) fn listed(&self) -> impl Iterator<Item = &Instance> {
-        self.listed.values().map(Arc::as_ref)
-    }
-
-    /// How many instances are live at a chain time.
-    pub(crate) fn live(&self, now: u64) -> u64 {
-        self.listed().filter(|instance| instance.lease.is_live(now)).count() as u64
-    }
-}
-
 impl Index {
-    pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let mut index = Self::default();
-        index.put(snapshot.namespaces, snapshot.services, snapshot.instances);
+    /// The index of a snapshot. What was seen of heartbeats in the index `before` goes on, and who watches a service is
+    /// woken only if it differs.
+    pub(crate) fn new(snapshot: Snapshot, at: &At, boards: Arc<Boards>, before: Option<&Self>) -> Self {
+        let changes = u64::try_from(snapshot.checkpoint.change_seq).unwrap_or_default();
+        let mut index = Self { boards, changes, ..Self::default() };
+        index.put(snapshot.namespaces, snapshot.services, snapshot.instances, before);
         index.put_grants(snapshot.grants);
+        let keys: Vec<ServiceKey> = index.services.keys().copied().collect();
+        for key in keys {
+            let Some(service) = index.services.get_mut(&key) else { continue };
+            match before.and_then(|before| before.services.get(&key)) {
+                Some(_) => _ = service.judge(at.now, at.resumed),
+                None => service.judge_first(at.now),
+            }
+            index.due.extend(service.due().map(|due| (due, key)));
+        }
         index
     }
 
-    pub(crate) fn apply(&mut self, delta: Delta) {
-        self.put(delta.namespaces, delta.services, delta.instances);
+    /// Lets readers see this index in the place of the one before.
+    pub(crate) fn publish(&self, before: Option<&Self>) {
+        for (key, service) in &self.services {
+            match before.and_then(|before| before.services.get(key)) {
+                Some(known) if known.is_same(service) => {}
+                Some(_) => service.board.change(self.changes),
+                None => _ = self.boards.pin().insert(path(service), Arc::clone(&service.board)),
+            }
+        }
+        for (key, service) in before.iter().flat_map(|before| &before.services) {
+            if !self.services.contains_key(key) {
+                self.boards.pin().remove(&path(service));
+                service.board.change(self.changes);
+            }
+        }
+    }
+
+    pub(crate) fn apply(&mut self, delta: Delta, at: &At) {
+        self.changes = u64::try_from(delta.checkpoint.change_seq).unwrap_or_default();
+        let touched = self.put(delta.namespaces, delta.services, delta.instances, None);
         self.put_grants(delta.grants);
+        for key in touched {
+            if let Some(service) = self.services.get(&key) {
+                self.boards.pin().get_or_insert_with(path(service), || Arc::clone(&service.board));
+            }
+            self.judge(key, at, true);
+        }
+        // Chain time may have been ahead of the block that came.
+        let ahead = std::mem::take(&mut self.ahead);
+        for (judged, key) in ahead {
+            if judged > at.now {
+                self.judge(key, at, false);
+            } else if judged > at.head_time {
+                self.ahead.push((judged, key));
+            }
+        }
+        self.lapse(at);
+    }
+
+    /// Judges all that is due.
+    pub(crate) fn lapse(&mut self, at: &At) {
+        while let Some(&(due, key)) = self.due.first()
+            && due <= at.now
+        {
+            self.due.pop_first();
+            self.judge(key, at, false);
+        }
+    }
+
+    /// The first chain time at which something is due.
+    pub(crate) fn first_due(&self) -> Option<u64> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    fn judge(&mut self, key: ServiceKey, at: &At, touched: bool) {
+        let Some(service) = self.services.get_mut(&key) else { return };
+        if let Some(due) = service.due() {
+            self.due.remove(&(due, key));
+        }
+        let changed = service.judge(at.now, at.resumed);
+        self.due.extend(service.due().map(|due| (due, key)));
+        if touched {
+            service.board.change(self.changes);
+        } else if changed {
+            service.board.change(0);
+        }
+        if changed && at.now > at.head_time {
+            self.ahead.push((at.now, key));
+        }
     }
 
     /// Who has nothing said of it any more takes no memory.
@@ -160,29 +168,34 @@ impl Index {
         }
     }
 
-    fn put(&mut self, namespaces: Vec<NamespaceRow>, services: Vec<ServiceRow>, instances: Vec<InstanceRow>) {
+    /// Puts rows in; which services that changes.
+    fn put(
+        &mut self,
+        namespaces: Vec<NamespaceRow>,
+        services: Vec<ServiceRow>,
+        instances: Vec<InstanceRow>,
+        before: Option<&Self>,
+    ) -> HashSet<ServiceKey> {
         self.namespaces.extend(namespaces.into_iter().map(|row| (row.id, row)));
         for row in services {
-            self.put_service(row);
+            self.put_service(row, before);
         }
+        let mut touched = HashSet::new();
         for row in instances {
-            let id = row.id;
-            let Some(service) = self.services.get_mut(&row.service) else {
+            let (id, key) = (row.id, row.service);
+            let Some(service) = self.services.get_mut(&key) else {
                 // The writer puts the service first, always: somebody else has written to the database.
-                tracing::error!(instance = %id, service = %row.service, "an instance without a service: left out");
+                tracing::error!(instance = %id, service = %key, "an instance without a service: left out");
                 continue;
             };
-            let instance = Arc::new(Instance::new(row, service));
-            if instance.lease.status.is_listed() {
-                service.listed.insert(id, Arc::clone(&instance));
-            } else {
-                service.listed.remove(&id);
-            }
-            self.instances.insert(id, instance);
+            let known = before.and_then(|before| before.services.get(&key)?.member(id));
+            self.instances.insert(id, service.put(row, known));
+            touched.insert(key);
         }
+        touched
     }
 
-    fn put_service(&mut self, row: ServiceRow) {
+    fn put_service(&mut self, row: ServiceRow, before: Option<&Self>) {
         if let Some(service) = self.services.get_mut(&row.key) {
             service.count = row.count;
             return;
@@ -195,14 +208,9 @@ impl Index {
         };
         let name: Arc<str> = row.name.into();
         self.names.insert((Arc::clone(&namespace), Arc::clone(&name)), row.key);
-        let service = Service {
-            key: row.key,
-            namespace,
-            name,
-            namespace_id: row.namespace,
-            count: row.count,
-            listed: BTreeMap::new(),
-        };
+        let known = before.and_then(|before| before.services.get(&row.key));
+        let board = known.map_or_else(|| Board::new(self.changes), |known| Arc::clone(&known.board));
+        let service = Service::new(row.key, (row.namespace, namespace), name, row.count, board);
         self.services.insert(row.key, service);
     }
 
@@ -212,6 +220,12 @@ impl Index {
 
     pub(crate) fn instance(&self, id: InstanceId) -> Option<&Instance> {
         self.instances.get(&id).map(Arc::as_ref)
+    }
+
+    /// An instance as it is served at a chain time.
+    pub(crate) fn served(&self, instance: &Instance, now: u64) -> api::Instance {
+        let member = self.services.get(&instance.service).and_then(|service| service.member(instance.id()));
+        member.map_or_else(|| instance.unlisted(), |member| member.served(now))
     }
 
     /// The services after a namespace and name, in order.
@@ -249,13 +263,18 @@ impl Index {
     }
 
     /// How many services and instances there are, and how many of these are live.
-    pub(crate) fn counts(&self, now: u64) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         Counts {
             services: self.services.len() as u64,
             instances: self.instances.len() as u64,
-            live: self.services.values().map(|service| service.live(now)).sum(),
+            live: self.services.values().map(Service::live).sum(),
         }
     }
+}
+
+/// How people write a service.
+fn path(service: &Service) -> String {
+    format!("{}/{}", service.namespace, service.name)
 }
 
 /// How much the index holds.

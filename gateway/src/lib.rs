@@ -10,23 +10,30 @@
 //! - `config`: [`Config`]; `server`: [`Gateway`], the listener and its limits
 //! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
-//! - `index`: the index in memory; `freshness`: chain time and the mode
+//! - `index`: the index in memory; `service`: a service and its roster; `liveness`: who of it is alive
+//! - `board`: what readers see of a service without a lock; `wait`: waiting for it to change; `encoding`: compression
+//! - `freshness`: chain time and the mode
 //! - `feed`: Postgres → memory
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
 
 mod answer;
 mod app;
+mod board;
 mod config;
+mod encoding;
 mod error;
 mod feed;
 mod freshness;
 mod index;
+mod liveness;
 mod params;
 mod routes;
 mod server;
+mod service;
 mod state;
 mod telemetry;
+mod wait;
 
 #[cfg(test)]
 mod tests;

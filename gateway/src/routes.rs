@@ -8,5 +8,6 @@ pub(crate) mod instances;
 pub(crate) mod namespace;
 pub(crate) mod probes;
 pub(crate) mod services;
+pub(crate) mod watch;
 
 mod filter;

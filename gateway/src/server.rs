@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppState, Config, GatewayError, app, feed};
+use crate::{AppState, Config, GatewayError, app, feed, wait};
 
 /// How long a client may take to send the head of a request, and how long a connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -69,9 +69,15 @@ impl Gateway {
         tracing::info!(%address, "listening");
         let routes = app(state.clone());
         let mut parts = JoinSet::new();
+        let fed = state.clone();
         parts.spawn(async move {
-            let _never = feed::run(state, config.database_url, config.poll_interval).await;
+            let _never = feed::run(fed, config.database_url, config.poll_interval).await;
             "feed"
+        });
+        let timed = state.clone();
+        parts.spawn(async move {
+            wait::lapse(timed).await;
+            "clock"
         });
         let server = accept(listener, routes, config.max_connections, config.shutdown_timeout, shutdown.clone());
         tokio::select! {

@@ -1,10 +1,11 @@
 //! What the gateway knows, how fresh it is, and in which mode it serves it.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use domain::Clock;
 use store::{
     StoreError,
@@ -13,11 +14,13 @@ use store::{
 };
 
 use crate::{
+    board::Board,
     error::{Error, Kind},
     feed::FeedError,
     freshness::{At, Freshness, lag},
-    index::{Counts, Index},
+    index::{Boards, Counts, Index},
     telemetry::Telemetry,
+    wait::Waiters,
 };
 
 /// The feed ticks at least this often, or it hangs. Longer than any read of the database may take.
@@ -31,7 +34,11 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     view: RwLock<View>,
+    /// What answers are true at, and the answers of services that are ready: for who takes no lock.
+    moment: ArcSwapOption<Moment>,
+    boards: Arc<Boards>,
     telemetry: Telemetry,
+    waiters: Waiters,
 }
 
 #[derive(Debug)]
@@ -43,10 +50,16 @@ struct View {
     ticked: Duration,
 }
 
-/// Index, checkpoint and freshness change together, so that no reader sees half of an update.
+/// Index and moment change together, so that no reader sees half of an update.
 #[derive(Debug)]
 struct Loaded {
     index: Index,
+    moment: Arc<Moment>,
+}
+
+/// Where the index stands, and how fresh it is.
+#[derive(Debug)]
+struct Moment {
     checkpoint: Checkpoint,
     freshness: Freshness,
 }
@@ -65,7 +78,14 @@ impl AppState {
     /// Knows nothing yet: not ready.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let view = View { loaded: None, fault: None, ticked: clock.monotonic() };
-        Self(Arc::new(Inner { clock, view: RwLock::new(view), telemetry: Telemetry::new() }))
+        Self(Arc::new(Inner {
+            clock,
+            view: RwLock::new(view),
+            moment: ArcSwapOption::empty(),
+            boards: Arc::default(),
+            telemetry: Telemetry::new(),
+            waiters: Waiters::new(),
+        }))
     }
 
     /// Takes in what a read of the database found, in one step. False if it is of no use: an index that the indexer
@@ -79,20 +99,30 @@ impl AppState {
 
     fn replace(&self, snapshot: Snapshot) -> bool {
         let checkpoint = snapshot.checkpoint.clone();
-        // Made before the lock is taken, so that nobody waits; what it replaces is dropped after.
-        let index = Index::new(snapshot);
-        let mut view = self.write();
         let monotonic = self.0.clock.monotonic();
-        let same = view.loaded.as_ref().filter(|known| known.checkpoint.origin == checkpoint.origin);
-        if checkpoint.confirmations == 0 && same.is_some_and(|known| !known.is_filling()) {
+        // Made while readers go on; nobody else writes meanwhile but time, which is judged again below.
+        let view = self.view();
+        let same = view.loaded.as_ref().filter(|known| known.moment.checkpoint.origin == checkpoint.origin);
+        if checkpoint.confirmations == 0 && same.is_some_and(|known| !known.moment.is_filling()) {
             return false;
         }
         let freshness = match same {
-            Some(known) => known.freshness.next(&known.checkpoint, &checkpoint, monotonic),
+            Some(Loaded { moment, .. }) => moment.freshness.next(&moment.checkpoint, &checkpoint, monotonic),
             None => Freshness::first(&checkpoint, monotonic),
         };
+        let at = freshness.at(&checkpoint, monotonic);
+        let index =
+            Index::new(snapshot, &at, Arc::clone(&self.0.boards), view.loaded.as_ref().map(|known| &known.index));
+        drop(view);
+
+        let moment = Arc::new(Moment { checkpoint, freshness });
+        let mut view = self.write();
         view.fault = None;
-        let old = view.loaded.replace(Loaded { index, checkpoint, freshness });
+        let old = view.loaded.replace(Loaded { index, moment: Arc::clone(&moment) });
+        if let Some(loaded) = &view.loaded {
+            loaded.index.publish(old.as_ref().map(|old| &old.index));
+        }
+        self.0.moment.store(Some(moment));
         drop(view);
         drop(old);
         true
@@ -102,11 +132,49 @@ impl AppState {
         let mut view = self.write();
         let monotonic = self.0.clock.monotonic();
         view.fault = None;
-        let Some(loaded) = &mut view.loaded else { return false };
-        loaded.freshness = loaded.freshness.next(&loaded.checkpoint, &delta.checkpoint, monotonic);
-        loaded.checkpoint = delta.checkpoint.clone();
-        loaded.index.apply(delta);
+        let Some(Loaded { index, moment }) = &mut view.loaded else { return false };
+        let freshness = moment.freshness.next(&moment.checkpoint, &delta.checkpoint, monotonic);
+        *moment = Arc::new(Moment { checkpoint: delta.checkpoint.clone(), freshness });
+        index.apply(delta, &moment.at(monotonic));
+        // Last: whoever reads the new moment is not to find the old answers.
+        self.0.moment.store(Some(Arc::clone(moment)));
         true
+    }
+
+    /// Lets leases end whose time has come.
+    pub(crate) fn lapse(&self) {
+        let mut view = match self.0.view.try_write() {
+            Ok(view) => view,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Whoever writes does it; a reader comes again.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if let Some(Loaded { index, moment }) = &mut view.loaded {
+            index.lapse(&moment.at(self.0.clock.monotonic()));
+        }
+    }
+
+    /// Whether [`lapse`](Self::lapse) has something to do.
+    pub(crate) fn is_due(&self) -> bool {
+        self.view().is_due(self.0.clock.monotonic())
+    }
+
+    /// What an answer is true at; none if there is none yet.
+    pub(crate) fn at(&self) -> Option<At> {
+        let moment = self.0.moment.load();
+        let moment = moment.as_ref().filter(|moment| !moment.is_filling())?;
+        Some(moment.at(self.0.clock.monotonic()))
+    }
+
+    /// The last of the changes in the database that are in the index.
+    pub(crate) fn changes(&self) -> u64 {
+        let moment = self.0.moment.load();
+        moment.as_ref().map_or(0, |moment| u64::try_from(moment.checkpoint.change_seq).unwrap_or_default())
+    }
+
+    /// The board of a service, by `namespace/name`.
+    pub(crate) fn board(&self, service: &str) -> Option<Arc<Board>> {
+        self.0.boards.pin().get(service).cloned()
     }
 
     /// Takes note that the database could not be read. What is known stays.
@@ -122,11 +190,11 @@ impl AppState {
 
     /// Reads the index under its lock. Nothing else may be waited for in `read`.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Index, &At) -> Result<T, Error>) -> Result<(T, At), Error> {
-        let view = self.view();
-        let Some(loaded) = view.loaded.as_ref().filter(|loaded| !loaded.is_filling()) else {
-            return Err(Error::new(Kind::NotReady, view.why_not_ready(self.0.clock.monotonic()).unwrap_or_default()));
+        let (view, monotonic) = self.settled();
+        let Some(loaded) = view.loaded.as_ref().filter(|loaded| !loaded.moment.is_filling()) else {
+            return Err(Error::new(Kind::NotReady, view.why_not_ready(monotonic).unwrap_or_default()));
         };
-        let at = loaded.freshness.at(&loaded.checkpoint, self.0.clock.monotonic());
+        let at = loaded.moment.at(monotonic);
         match read(&loaded.index, &at) {
             Ok(answer) => Ok((answer, at)),
             Err(error) => Err(error.at(at)),
@@ -134,12 +202,10 @@ impl AppState {
     }
 
     pub(crate) fn vitals(&self) -> Vitals {
-        let monotonic = self.0.clock.monotonic();
-        let view = self.view();
-        let at = view.loaded.as_ref().map(|loaded| (loaded, loaded.freshness.at(&loaded.checkpoint, monotonic)));
+        let (view, monotonic) = self.settled();
         Vitals {
-            loaded: at.map(|(loaded, at)| (loaded.checkpoint.clone(), at)),
-            counts: at.map(|(loaded, at)| loaded.index.counts(at.now)).unwrap_or_default(),
+            loaded: view.loaded.as_ref().map(|loaded| (loaded.moment.checkpoint.clone(), loaded.moment.at(monotonic))),
+            counts: view.loaded.as_ref().map(|loaded| loaded.index.counts()).unwrap_or_default(),
             not_ready: view.why_not_ready(monotonic),
         }
     }
@@ -153,8 +219,27 @@ impl AppState {
         self.0.clock.as_ref()
     }
 
+    /// Those who wait for a service to change.
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.0.waiters
+    }
+
     pub(crate) fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
+    }
+
+    /// The view with all leases ended that have, and when.
+    fn settled(&self) -> (RwLockReadGuard<'_, View>, Duration) {
+        let monotonic = self.0.clock.monotonic();
+        let view = self.view();
+        if !view.is_due(monotonic) {
+            return (view, monotonic);
+        }
+        drop(view);
+        if let Some(Loaded { index, moment }) = &mut self.write().loaded {
+            index.lapse(&moment.at(monotonic));
+        }
+        (self.view(), monotonic)
     }
 
     /// A panic while the lock was held leaves the index as a whole update left it, or is repaired by the next
@@ -168,30 +253,39 @@ impl AppState {
     }
 }
 
-impl Loaded {
+impl Moment {
     /// Whether the indexer has never yet reached the tip: what is missing may just not be indexed yet.
     fn is_filling(&self) -> bool {
         self.checkpoint.confirmations == 0
     }
+
+    fn at(&self, monotonic: Duration) -> At {
+        self.freshness.at(&self.checkpoint, monotonic)
+    }
 }
 
 impl View {
+    fn is_due(&self, monotonic: Duration) -> bool {
+        let due = |loaded: &Loaded| loaded.index.first_due().is_some_and(|due| due <= loaded.moment.at(monotonic).now);
+        self.loaded.as_ref().is_some_and(due)
+    }
+
     fn why_not_ready(&self, monotonic: Duration) -> Option<String> {
-        let Some(loaded) = &self.loaded else {
+        let Some(Loaded { moment, .. }) = &self.loaded else {
             let reason = self.fault.as_deref().unwrap_or("the database has not been read yet");
             return Some(format!("the gateway cannot answer yet: {reason}"));
         };
-        let at = loaded.freshness.at(&loaded.checkpoint, monotonic);
-        if at.mode == api::Mode::Stale {
+        if moment.at(monotonic).mode == api::Mode::Stale {
             let reason = self.fault.as_deref().unwrap_or("the database does not answer");
             return Some(format!("the gateway serves from memory: {reason}"));
         }
-        if loaded.checkpoint.problem.is_some() {
+        let checkpoint = &moment.checkpoint;
+        if checkpoint.problem.is_some() {
             // Which one is not for strangers: it may name hosts and roles, or quote a provider that quotes our key.
             return Some("the indexer reports a problem: its log and the table checkpoint say which".into());
         }
-        let (head, behind) = (loaded.checkpoint.head.number, lag(&loaded.checkpoint));
-        loaded.is_filling().then(|| {
+        let (head, behind) = (checkpoint.head.number, lag(checkpoint));
+        moment.is_filling().then(|| {
             format!("the indexer reads the chain for the first time: it is at block {head}, {behind} blocks to go")
         })
     }

@@ -22,7 +22,7 @@ use crate::{
     answer::answer,
     app::MAX_BODY,
     error::{Error, Kind},
-    index::Instance,
+    service::Member,
 };
 
 /// The most instances of an answer.
@@ -62,13 +62,15 @@ pub(crate) async fn discover(
 
     let ((instances, first_expiry), at) = state.read(|index, at| {
         let service = index.service(service.key).ok_or_else(|| service.unknown())?;
-        let live = service.listed().filter(|instance| instance.lease.is_live(at.now));
-        let found: Vec<&Instance> = live.filter(|instance| filter.matches(instance)).take(LIMIT).collect();
-        let shaped = found.iter().map(|instance| shape(instance, at.now)).collect();
-        Ok((shaped, first_expiry(found, at.now)))
+        let mut found: Vec<&Member> =
+            service.members().filter(|member| member.serves() && filter.matches(&member.instance)).collect();
+        found.sort_by_key(|member| member.rank(at.now));
+        found.truncate(LIMIT);
+        let shaped = found.iter().map(|member| shape(member, at.now)).collect();
+        Ok((shaped, first_expiry(found.iter().map(|member| &*member.instance), at.now)))
     })?;
     let now = timestamp::from_seconds(at.now);
-    Ok(answer(&at, first_expiry, &DiscoveryAnswer { block: at.block, now, mode: at.mode, instances }))
+    Ok(answer(&headers, &at, first_expiry, &DiscoveryAnswer { block: at.block, now, mode: at.mode, instances }))
 }
 
 fn read_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<DiscoveryQuery, Error> {
@@ -107,7 +109,8 @@ fn clip_long(text: &str) -> String {
     }
 }
 
-fn shape(instance: &Instance, now: u64) -> DiscoveryInstance {
+fn shape(member: &Member, now: u64) -> DiscoveryInstance {
+    let instance = &member.instance;
     let uri = instance.endpoints().iter().find_map(Endpoint::uri);
     let (address, port) = uri.map(host_and_port).unwrap_or_default();
     DiscoveryInstance {
@@ -115,7 +118,7 @@ fn shape(instance: &Instance, now: u64) -> DiscoveryInstance {
         address,
         port,
         metadata: instance.claims().cloned(),
-        health_status: "healthy".to_owned(),
+        health_status: if member.is_suspect() { "suspect" } else { "healthy" }.to_owned(),
         performance_metrics: PerformanceMetrics {
             heartbeat_age_s: now.saturating_sub(instance.lease.last_heartbeat),
             expires_at: timestamp::from_seconds(instance.lease.expires_at()),

@@ -3,10 +3,10 @@
 use semver::VersionReq;
 use serde_json::{Map, Value};
 
-use crate::{error::Error, index::Instance, params::Params};
+use crate::{error::Error, params::Params, service::Instance};
 
 /// All conditions hold, or the instance does not match. One that claims nothing about a condition does not match it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Filter {
     version: Option<VersionReq>,
     zone: Option<String>,
@@ -46,6 +46,11 @@ impl Filter {
             resources: least.into_iter().filter_map(|(name, least)| Some((name, least?))).collect(),
             ..Self::default()
         }
+    }
+
+    /// Whether everything matches.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Self::default()
     }
 
     pub(crate) fn matches(&self, instance: &Instance) -> bool {

@@ -3,6 +3,7 @@
 use api::{Endorsement, InstanceAnswer, Operator, Permission, Problem, Scope, timestamp};
 use axum::{
     extract::{Path, RawQuery, State},
+    http::HeaderMap,
     response::Response,
 };
 use domain::InstanceId;
@@ -14,8 +15,9 @@ use crate::{
     answer::answer,
     error::{Error, Kind},
     freshness::At,
-    index::{Index, Instance},
+    index::Index,
     params::{Known, Params},
+    service::Instance,
 };
 
 const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
@@ -41,6 +43,7 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     Params::parse(query.as_deref(), KNOWN)?;
     let id = parse(&id)?;
@@ -49,7 +52,7 @@ pub(crate) async fn get(
         let instance = index.instance(id).ok_or_else(unknown)?;
         Ok((shape(index, instance, at), first_expiry([instance], at.now)))
     })?;
-    Ok(answer(&at, first_expiry, &body))
+    Ok(answer(&headers, &at, first_expiry, &body))
 }
 
 fn shape(index: &Index, instance: &Instance, at: &At) -> InstanceAnswer {
@@ -64,7 +67,7 @@ fn shape(index: &Index, instance: &Instance, at: &At) -> InstanceAnswer {
         block: at.block,
         now: timestamp::from_seconds(at.now),
         mode: at.mode,
-        instance: instance.served(at.now),
+        instance: index.served(instance, at.now),
         proposed_owner: said.and_then(|said| said.proposed_owner),
         operators: items
             .take(LIST)

@@ -1,10 +1,11 @@
 //! `GET /v1/namespaces/{ns}/services/{name}/instances`
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt, sync::Arc};
 
-use api::{Health, InstancesAnswer, Problem, timestamp};
+use api::{Health, InstancesAnswer, Mode, Problem};
 use axum::{
     extract::{Path, RawQuery, State},
+    http::HeaderMap,
     response::Response,
 };
 use domain::{Namespace, ServiceKey, text};
@@ -13,18 +14,21 @@ use utoipa::IntoParams;
 use super::filter::Filter;
 use crate::{
     AppState,
-    answer::answer,
+    answer::{self, written},
+    board::Ready,
     error::{Error, Kind},
-    index::Instance,
+    freshness::At,
     params::{Known, Params},
+    service::{Instance, Member},
+    wait::Wait,
 };
 
 const LIMIT: usize = 1_000;
 
 pub(crate) const KNOWN: Known = Known {
-    once: &["health", "version", "zone", "region", "limit"],
+    once: &["health", "version", "zone", "region", "limit", "index", "wait"],
     repeated: &["tag", "meta."],
-    words: "health, version, tag, zone, region, meta.<key>, limit",
+    words: "health, version, tag, zone, region, meta.<key>, limit, index, wait",
 };
 
 /// Which instances to answer with. All conditions must hold.
@@ -52,6 +56,14 @@ pub(crate) struct InstancesQuery {
     /// How many instances to answer with.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
     limit: Option<u32>,
+    /// A blocking query: `X-Registry-Index` of an answer. Waits until the service changes, however it does, or until `wait`
+    /// is over. An index that this registry has not reached yet is of another one: the answer comes soon, with one that is
+    /// valid.
+    #[param(minimum = 1, example = 65536)]
+    index: Option<u64>,
+    /// How long a blocking query may take, such as `30s` or `5m`; up to a sixteenth more, lest all come back at once.
+    #[param(example = "30s", pattern = "^[1-9][0-9]*(ms|s|m)$", default = "5m")]
+    wait: Option<String>,
 }
 
 /// Lists the instances of a service
@@ -82,38 +94,110 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     Path((ns, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
+    let path = format!("{ns}/{name}");
+    if query.is_none()
+        && let Some(ready) = ready(&state, &path, Health::Healthy)
+    {
+        return Ok(ready.answer(&headers));
+    }
     let service = Service::parse(&ns, &name)?;
     let params = Params::parse(query.as_deref(), KNOWN)?;
-    let health = params.health()?;
-    let filter = Filter::from_params(&params)?;
-    let limit = params.limit(1..=LIMIT, LIMIT)?;
+    let wanted = Wanted::from_params(&params)?;
+    let wait = Wait::from_params(&params)?;
+    if let Some(wait) = wait {
+        let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
+        wait.until_changed(&state, &board).await?;
+    }
+    wanted.answer(&state, &service).map(|found| found.answer(&headers))
+}
 
-    let (found, at) = state.read(|index, at| {
-        let service = index.service(service.key).ok_or_else(|| service.unknown())?;
-        let matching: Vec<&Instance> = service.listed().filter(|instance| filter.matches(instance)).collect();
-        let live = |instance: &&&Instance| instance.lease.is_live(at.now);
-        let (health, chosen) = match health {
-            Health::All => (Health::All, matching),
-            Health::HealthyOrElseAll if !matching.iter().any(|instance| live(&instance)) => (Health::All, matching),
-            Health::Healthy | Health::HealthyOrElseAll => {
-                (Health::Healthy, matching.iter().filter(live).copied().collect())
+/// An answer, and what it is true at.
+pub(crate) struct Found {
+    pub(crate) ready: Arc<Ready>,
+    pub(crate) at: At,
+}
+
+impl Found {
+    fn answer(&self, request: &HeaderMap) -> Response {
+        answer::ready(request, &self.at, &self.ready)
+    }
+}
+
+/// The plain answer of a service, if it is ready.
+fn ready(state: &AppState, path: &str, health: Health) -> Option<Found> {
+    let (at, board) = (state.at()?, state.board(path)?);
+    Some(Found { ready: board.ready(health, at.mode, at.now)?, at })
+}
+
+/// Which instances of a service are wanted.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    health: Health,
+    filter: Filter,
+    limit: usize,
+}
+
+impl Wanted {
+    pub(crate) fn from_params(params: &Params) -> Result<Self, Error> {
+        let (health, filter) = (params.health()?, Filter::from_params(params)?);
+        Ok(Self { health, filter, limit: params.limit(1..=LIMIT, LIMIT)? })
+    }
+
+    /// Whether the answer is worth to be kept: others will ask for it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.filter.is_plain() && self.limit == LIMIT
+    }
+
+    pub(crate) fn answer(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
+        if self.is_plain()
+            && let Some(ready) = ready(state, &service.to_string(), self.health)
+        {
+            return Ok(ready);
+        }
+        let (ready, at) = state.read(|index, at| {
+            let service = index.service(service.key).ok_or_else(|| service.unknown())?;
+            let (health, mut chosen) = self.choose(service, at.now);
+            let matched = chosen.len() as u64;
+            chosen.truncate(self.limit);
+            let mode = if at.mode == Mode::Normal && service.is_preserved() { Mode::Preserved } else { at.mode };
+            let body = InstancesAnswer {
+                namespace: service.namespace.to_string(),
+                service: service.name.to_string(),
+                block: at.block,
+                mode,
+                health,
+                matched,
+                instances: chosen.iter().map(|member| member.served(at.now)).collect(),
+            };
+            let expiry = first_expiry(chosen.iter().map(|member| &*member.instance), at.now);
+            let members = chosen.into_iter().cloned().collect();
+            let ready = Ready::new(mode, expiry, written(&body)?);
+            let ready = Arc::new(ready.of_service(service.board.index(), at.mode, service.due(), members));
+            if self.is_plain() {
+                service.board.keep(self.health, Arc::clone(&ready));
             }
+            Ok(ready)
+        })?;
+        Ok(Found { ready, at })
+    }
+
+    /// The instances to answer with, the doubtful ones last, and what they are.
+    pub(crate) fn choose<'a>(&self, service: &'a crate::service::Service, now: u64) -> (Health, Vec<&'a Member>) {
+        let mut matching: Vec<&Member> =
+            service.members().filter(|member| self.filter.matches(&member.instance)).collect();
+        matching.sort_by_key(|member| member.rank(now));
+        let health = match self.health {
+            Health::HealthyOrElseAll if !matching.iter().any(|member| member.serves()) => Health::All,
+            Health::HealthyOrElseAll => Health::Healthy,
+            asked => asked,
         };
-        let body = InstancesAnswer {
-            namespace: service.namespace.to_string(),
-            service: service.name.to_string(),
-            block: at.block,
-            now: timestamp::from_seconds(at.now),
-            mode: at.mode,
-            health,
-            matched: chosen.len() as u64,
-            instances: chosen.iter().take(limit).map(|instance| instance.served(at.now)).collect(),
-        };
-        Ok((body, first_expiry(chosen.into_iter().take(limit), at.now)))
-    })?;
-    let (body, first_expiry) = found;
-    Ok(answer(&at, first_expiry, &body))
+        if health == Health::Healthy {
+            matching.retain(|member| member.serves());
+        }
+        (health, matching)
+    }
 }
 
 /// When the first of the live leases ends.
@@ -142,7 +226,12 @@ impl Service {
     }
 
     pub(crate) fn unknown(&self) -> Error {
-        let Self { namespace, name, .. } = self;
-        Error::new(Kind::UnknownService, format!("nobody ever registered an instance of {namespace}/{name}"))
+        Error::new(Kind::UnknownService, format!("nobody ever registered an instance of {self}"))
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
     }
 }

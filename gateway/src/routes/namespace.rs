@@ -3,6 +3,7 @@
 use api::{NamespaceAnswer, Problem, Registrar, timestamp};
 use axum::{
     extract::{Path, RawQuery, State},
+    http::HeaderMap,
     response::Response,
 };
 use domain::{Namespace, TextError};
@@ -39,6 +40,7 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     Path(ns): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     Params::parse(query.as_deref(), KNOWN)?;
     let bad = |reason: TextError| {
@@ -72,5 +74,5 @@ pub(crate) async fn get(
             registrars_total: registrars.map_or(0, |list| list.total),
         })
     })?;
-    Ok(answer(&at, None, &body))
+    Ok(answer(&headers, &at, None, &body))
 }

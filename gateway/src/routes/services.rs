@@ -5,6 +5,7 @@ use std::{ops::Bound, sync::Arc};
 use api::{Problem, ServiceSummary, ServicesAnswer, timestamp};
 use axum::{
     extract::{RawQuery, State},
+    http::HeaderMap,
     response::Response,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -61,7 +62,11 @@ pub(crate) struct ServicesQuery {
         (status = 503, description = "The gateway holds no index yet", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     let params = Params::parse(query.as_deref(), KNOWN)?;
     let namespace = params.read("namespace", "a label (a-z 0-9 . _ -) or an account", |ns| ns.parse::<Namespace>())?;
     let namespace: Option<Arc<str>> = namespace.map(|ns| ns.to_string().into());
@@ -71,7 +76,7 @@ pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuer
     })?;
     let limit = params.limit(1..=LIMIT, LIMIT_DEFAULT)?;
 
-    let (mut page, at) = state.read(|index, at| {
+    let (mut page, at) = state.read(|index, _| {
         let first = namespace.clone().map(|ns| (ns, Arc::from(prefix.as_str())));
         let after = match (cursor, first) {
             (Some(cursor), Some(first)) if first > cursor => Bound::Included(first),
@@ -91,7 +96,7 @@ pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuer
                 key: service.key,
                 authority: index.authority(service),
                 listed: service.count,
-                live: service.live(at.now),
+                live: service.live(),
             });
         Ok(services.collect::<Vec<_>>())
     })?;
@@ -104,7 +109,7 @@ pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuer
         next_cursor: page.last().filter(|_| more).map(write_cursor),
         services: page,
     };
-    Ok(answer(&at, None, &body))
+    Ok(answer(&headers, &at, None, &body))
 }
 
 fn parse_prefix(prefix: &str) -> Result<String, TextError> {

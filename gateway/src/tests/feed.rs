@@ -71,7 +71,7 @@ impl Feed {
                 found.sort_unstable();
                 found == labels
             });
-            found == Some(true) && answer.body["block"]["number"] == self.head.block.number
+            found == Some(true) && answer.header("x-registry-block") == self.head.block.number.to_string()
         })
         .await;
     }

@@ -1,0 +1,186 @@
+//! `GET /v1/watch`
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use api::{InstancesDelta, Problem};
+use axum::{
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use domain::InstanceId;
+use futures::{Stream, stream};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::IntoParams;
+
+use super::instances::{Service, Wanted};
+use crate::{
+    AppState,
+    answer::{registry_headers, written},
+    board::{Board, Ready},
+    error::Error,
+    freshness::At,
+    params::{Known, Params},
+    service::Member,
+};
+
+pub(crate) const KNOWN: Known = Known {
+    once: &["service", "health", "version", "zone", "region", "limit"],
+    repeated: &["tag", "meta."],
+    words: "service, health, version, tag, zone, region, meta.<key>, limit",
+};
+
+/// Between two signs of life.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What to watch; which instances: as for the list of instances.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what `KNOWN` accepts")]
+pub(crate) struct WatchQuery {
+    /// `namespace/name`.
+    #[param(
+        example = "acme/payments",
+        pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})/[a-z0-9][a-z0-9._-]{0,62}$"
+    )]
+    service: String,
+}
+
+/// Watches a service
+///
+/// Server-sent events: first a `snapshot`, which is the answer that lists the instances; then a `delta` for each change:
+/// `instances` that are new or changed, and the ids of those that are `gone`. The `id` of an event is the index of the service. Who comes
+/// back with `Last-Event-ID` gets nothing but what follows if it is still the index, else a `resync`: a snapshot to begin
+/// with anew. Takes all parameters of the list of instances but `index` and `wait`. A comment comes every 15 s.
+#[utoipa::path(
+    get,
+    path = "/v1/watch",
+    operation_id = "watch",
+    tag = "discovery",
+    params(WatchQuery, ("Last-Event-ID" = Option<u64>, Header, description = "The `id` of the last event that was received")),
+    responses(
+        (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
+        (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Nobody ever registered this service", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The gateway holds no index yet, or too many watch already", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn watch(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let params = Params::parse(query.as_deref(), KNOWN)?;
+    let allowed = "namespace/name, such as acme/payments";
+    let name = params.get("service").unwrap_or_default();
+    let Some((ns, name)) = name.split_once('/') else {
+        return Err(Error::parameter("service", name, allowed, "it names no service"));
+    };
+    let service = Service::parse(ns, name)?;
+    let wanted = Wanted::from_params(&params)?;
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let turn = state.waiters().turn()?;
+    let found = wanted.answer(&state, &service)?;
+    let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
+    let at = found.at;
+    let watcher = Watcher {
+        state,
+        service,
+        wanted,
+        bell: board.watch(),
+        board,
+        seen: found.ready,
+        begun: false,
+        last,
+        _turn: turn,
+    };
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let mut response = Sse::new(watcher.events()).keep_alive(keep_alive).into_response();
+    registry_headers(response.headers_mut(), &at);
+    Ok(response)
+}
+
+/// One who watches.
+struct Watcher {
+    state: AppState,
+    service: Service,
+    wanted: Wanted,
+    board: Arc<Board>,
+    bell: watch::Receiver<u64>,
+    /// What it was told last.
+    seen: Arc<Ready>,
+    begun: bool,
+    /// What it says that it was told last before it came.
+    last: Option<u64>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Watcher {
+    /// An event is made when it can be sent: a client that does not read costs nothing, and gets later what is then.
+    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, async |mut watcher| {
+            let event = watcher.next().await?;
+            Some((Ok(event), watcher))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        if !self.begun {
+            self.begun = true;
+            match self.last {
+                Some(last) if last == self.seen.index => {}
+                last => return Some(whole(if last.is_some() { "resync" } else { "snapshot" }, &self.seen)),
+            }
+        }
+        loop {
+            let seen = self.seen.index;
+            self.bell.wait_for(|now| *now > seen).await.ok()?;
+            // If the service is gone, so is who watches it.
+            let found = self.wanted.answer(&self.state, &self.service).ok()?;
+            let before = std::mem::replace(&mut self.seen, found.ready);
+            if let Some(delta) = self.delta(&before, &found.at) {
+                return Some(event("delta", self.seen.index, &delta));
+            }
+        }
+    }
+
+    /// What makes of one answer the other; none if nothing. All who watch the same make it once.
+    fn delta(&self, before: &Ready, at: &At) -> Option<Arc<str>> {
+        let make = || {
+            let delta = InstancesDelta {
+                block: at.block,
+                mode: self.seen.mode,
+                instances: changed(&before.members, &self.seen.members).map(|member| member.served(at.now)).collect(),
+                gone: gone(&before.members, &self.seen.members).collect(),
+            };
+            let nothing = delta.instances.is_empty() && delta.gone.is_empty() && before.mode == self.seen.mode;
+            let text = written(&delta).ok().filter(|_| !nothing)?;
+            Some(Arc::from(String::from_utf8_lossy(&text)))
+        };
+        if self.wanted.is_plain() { self.board.delta(before.index, &self.seen, make) } else { make() }
+    }
+}
+
+fn whole(name: &str, ready: &Ready) -> Event {
+    event(name, ready.index, &String::from_utf8_lossy(&ready.body))
+}
+
+fn event(name: &str, index: u64, data: &str) -> Event {
+    Event::default().event(name).id(index.to_string()).data(data)
+}
+
+/// Those of `after` that are not the same in `before`.
+fn changed<'a>(before: &'a [Member], after: &'a [Member]) -> impl Iterator<Item = &'a Member> {
+    let known: std::collections::HashMap<InstanceId, &Member> =
+        before.iter().map(|member| (member.instance.id(), member)).collect();
+    after.iter().filter(move |member| known.get(&member.instance.id()).is_none_or(|before| !before.is_same(member)))
+}
+
+/// Those of `before` that are not in `after`.
+fn gone<'a>(before: &'a [Member], after: &'a [Member]) -> impl Iterator<Item = InstanceId> {
+    let there: std::collections::HashSet<InstanceId> = after.iter().map(|member| member.instance.id()).collect();
+    before.iter().map(|member| member.instance.id()).filter(move |id| !there.contains(id))
+}
