@@ -4,7 +4,9 @@ use std::{fmt, time::Duration};
 
 use api::{DiscoveryHealth, Health, InstanceAnswer, InstancesAnswer, Problem, ServicesAnswer};
 use domain::InstanceId;
+use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
 
 use crate::{
     chain::{causes, http},
@@ -41,6 +43,15 @@ pub struct Wanted {
     pub all: bool,
     /// At most so many.
     pub limit: Option<u32>,
+}
+
+/// What a gateway answered about a service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The answer.
+    pub answer: InstancesAnswer,
+    /// The chain time at which it was true.
+    pub now: OffsetDateTime,
 }
 
 /// Why a gateway gave no answer.
@@ -112,10 +123,14 @@ impl Gateway {
     ///
     /// # Errors
     /// [`DiscoverError::Problem`] with status 404 if nobody ever registered an instance of it; others.
-    pub async fn instances(&self, service: &Service, wanted: &Wanted) -> Result<InstancesAnswer, DiscoverError> {
+    pub async fn instances(&self, service: &Service, wanted: &Wanted) -> Result<Found, DiscoverError> {
         let namespace = service.namespace.to_string();
         let path = ["v1", "namespaces", &namespace, "services", &service.name, "instances"];
-        self.get(&path, &wanted.pairs()).await
+        let (answer, headers): (InstancesAnswer, _) = self.get_with_headers(&path, &wanted.pairs()).await?;
+        let now = headers.get("x-registry-now").and_then(|now| now.to_str().ok()?.parse().ok());
+        // A cache on the way may have dropped it.
+        let now = now.map_or(answer.block.time, api::timestamp::from_seconds);
+        Ok(Found { answer, now })
     }
 
     /// One instance, in whatever status.
@@ -144,6 +159,14 @@ impl Gateway {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(String, String)]) -> Result<T, DiscoverError> {
+        Ok(self.get_with_headers(path, query).await?.0)
+    }
+
+    async fn get_with_headers<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(String, String)],
+    ) -> Result<(T, HeaderMap), DiscoverError> {
         let mut url = self.url.url().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -154,6 +177,7 @@ impl Gateway {
         };
         let mut response = self.http.get(url).query(query).send().await.map_err(|e| unreachable(&e.without_url()))?;
         let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
         let wrong = |reason: &dyn fmt::Display| DiscoverError::NoGateway {
             url: self.url.to_string(),
             status: status.as_u16(),
@@ -168,7 +192,7 @@ impl Gateway {
         }
         // `/v1/discovery/health` answers 503 with the same body when it is not well.
         match serde_json::from_slice::<T>(&body) {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => Ok((answer, headers)),
             Err(error) if status.is_success() => Err(wrong(&error)),
             Err(_) => match serde_json::from_slice::<Problem>(&body) {
                 Ok(problem) => Err(DiscoverError::Problem(Box::new(problem))),

@@ -19,6 +19,8 @@ pub(crate) const BLOCK: HeaderName = HeaderName::from_static("x-registry-block")
 pub(crate) const HEAD_AGE: HeaderName = HeaderName::from_static("x-registry-head-age");
 /// The index of a service: give it back as `index` to wait for the next change.
 pub(crate) const INDEX: HeaderName = HeaderName::from_static("x-registry-index");
+/// Chain time in seconds since 1970.
+pub(crate) const NOW: HeaderName = HeaderName::from_static("x-registry-now");
 pub(crate) const MODE: HeaderName = HeaderName::from_static("x-registry-mode");
 
 /// The longest that a cache may keep an answer, in seconds: a new instance is seen after that at the latest.
@@ -31,6 +33,7 @@ const MAX_AGE_DEGRADED: u64 = 1;
 pub(crate) fn registry_headers(headers: &mut HeaderMap, at: &At) {
     headers.insert(BLOCK, at.block.number.into());
     headers.insert(HEAD_AGE, at.head_age.as_secs().into());
+    headers.insert(NOW, at.now.into());
     headers.insert(MODE, HeaderValue::from_static(at.mode.as_str()));
 }
 

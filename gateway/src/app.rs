@@ -94,6 +94,7 @@ fn cors() -> CorsLayer {
         answer::HEAD_AGE,
         answer::INDEX,
         answer::MODE,
+        answer::NOW,
         header::ETAG,
     ])
 }

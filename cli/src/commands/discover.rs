@@ -1,12 +1,12 @@
 //! `rollcall discover`
 
 use anyhow::{Context, Result};
-use api::{Endpoint, Instance, InstancesAnswer};
+use api::{Endpoint, Instance};
 use client::{
     Gateway, SecretUrl, Service,
-    discover::{self, Wanted},
+    discover::{self, Found, Wanted},
 };
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     config::{GATEWAY_URL, Settings},
@@ -17,7 +17,7 @@ use crate::{
 /// Who is alive now, and where?
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  rollcall discover acme/payments --version '^1.2' --zone eu-west-1a\n\nEnds with 5 if nothing is live.\n--json: the gateway's answer: {namespace, service, block, now, mode, health, matched, instances}"
+    after_help = "Example:\n  rollcall discover acme/payments --version '^1.2' --zone eu-west-1a\n\nEnds with 5 if nothing is live.\n--json: the gateway's answer: {namespace, service, block, mode, health, matched, instances}"
 )]
 pub struct Args {
     /// namespace/name, where namespace is a label or an account
@@ -74,17 +74,18 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         limit: args.limit,
     };
     let gateway = Gateway::new(&url, discover::PATIENCE)?;
-    let answer = gateway.instances(&service, &wanted).await.with_context(|| format!("discovering {service}"))?;
-    out::either(args.json, &answer, || words(&service, &answer))?;
-    Ok(if answer.instances.iter().any(|instance| instance.live) { Exit::Ok } else { Exit::NothingLive })
+    let found = gateway.instances(&service, &wanted).await.with_context(|| format!("discovering {service}"))?;
+    out::either(args.json, &found.answer, || words(&service, &found))?;
+    Ok(if found.answer.instances.iter().any(|instance| instance.live) { Exit::Ok } else { Exit::NothingLive })
 }
 
-fn words(service: &Service, answer: &InstancesAnswer) -> String {
+fn words(service: &Service, found: &Found) -> String {
+    let Found { answer, now } = found;
     let live = answer.instances.iter().filter(|instance| instance.live).count();
     let mut text = format!(
         "{service}: {live} live, at block {} ({}){}\n",
         answer.block.number,
-        answer.now.format(&Rfc3339).unwrap_or_default(),
+        now.format(&Rfc3339).unwrap_or_default(),
         match answer.mode {
             api::Mode::Normal => "",
             api::Mode::Preserved => "; the chain or the index stands still, and with it the leases",
@@ -95,7 +96,7 @@ fn words(service: &Service, answer: &InstancesAnswer) -> String {
         return text;
     }
     let mut head = ["LABEL", "VERSION", "REGION", "ZONE", "EXPIRES IN", "ENDPOINTS"].map(String::from).to_vec();
-    let mut rows: Vec<_> = answer.instances.iter().map(|instance| row(instance, answer)).collect();
+    let mut rows: Vec<_> = answer.instances.iter().map(|instance| row(instance, *now)).collect();
     // What the authority said of those that it suspended or revoked, or once had.
     if answer.instances.iter().any(|instance| instance.reason.is_some()) {
         head.push("REASON".to_owned());
@@ -108,14 +109,15 @@ fn words(service: &Service, answer: &InstancesAnswer) -> String {
     text
 }
 
-fn row(instance: &Instance, answer: &InstancesAnswer) -> Vec<String> {
+fn row(instance: &Instance, now: OffsetDateTime) -> Vec<String> {
     let claimed = |name: &str| {
         let value = instance.metadata.as_ref().and_then(|metadata| metadata.get(name)?.as_str());
         value.unwrap_or("-").to_owned()
     };
-    let left = (instance.expires_at - answer.now).whole_seconds();
+    let left = (instance.expires_at - now).whole_seconds();
     let lease = match (instance.live, instance.status) {
         (true, _) => format!("{left} s"),
+        (false, _) if instance.observed.suspect => format!("suspect, {} s ago", -left),
         (false, api::Status::Active) => format!("expired {} s ago", -left),
         (false, status) => status.as_str().to_owned(),
     };

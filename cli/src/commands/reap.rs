@@ -116,7 +116,7 @@ async fn names(settings: &Settings, args: &Args, now: u64) -> Result<Vec<Instanc
     let service: Service = service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
     let wanted = Wanted { all: true, ..Wanted::default() };
     let answer = match gateway.instances(&service, &wanted).await {
-        Ok(answer) => answer,
+        Ok(found) => found.answer,
         Err(error) if error.is_unknown() => {
             return Err(UnknownError(format!("the gateway at {} knows no service {service}", gateway.url())).into());
         }

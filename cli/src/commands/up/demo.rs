@@ -120,8 +120,8 @@ impl Demo {
                 let service = service(&instance)?;
                 loop {
                     every.tick().await;
-                    let Ok(answer) = gateway.instances(&service, &Wanted::default()).await else { continue };
-                    if answer.instances.iter().any(|live| live.label == instance.label) {
+                    let Ok(found) = gateway.instances(&service, &Wanted::default()).await else { continue };
+                    if found.answer.instances.iter().any(|live| live.label == instance.label) {
                         break;
                     }
                 }
