@@ -8,9 +8,10 @@ use store::rows::BlockRow;
 
 use crate::{
     Config, IndexerError, Phase, Verify,
-    backfill::{self, Part, Range, Said},
+    backfill::{self, Part, Said},
     guard,
     index::{Index, linked},
+    range::Range,
     rebuild::rebuild,
     rewind::rewind,
     scout::Scout,
@@ -45,7 +46,7 @@ pub(crate) async fn follow(
     trouble: &mut Trouble,
 ) -> Result<Infallible, IndexerError> {
     // A range of logs proves nothing.
-    let ranges = matches!(config.verify, None | Some(Verify::None)).then_some(range);
+    let ranges = matches!(config.verify, None | Some(Verify::None)).then(|| range.clone());
     let mut news = source.news().await;
     let mut follower = Follower {
         source,
@@ -61,7 +62,7 @@ pub(crate) async fn follow(
     loop {
         follower.index.vitals.tick();
         if follower.index.vitals.takes_rebuild() {
-            rebuild(source, follower.index, config).await?;
+            rebuild(source, follower.index, &range).await?;
         }
         let at_tip = follower.look(clock).await?;
         if trouble.is_over() {
