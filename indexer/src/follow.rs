@@ -208,7 +208,7 @@ impl Follower<'_> {
         let entries = stream::iter(questions).buffered(QUESTIONS).try_collect();
         let (entries, heads): (Vec<Vec<_>>, _) = futures::try_join!(entries, self.heads(tip))?;
         if source.is_foreign() {
-            witness::compare(source, &self.scout.others(), &blocks, &entries).await?;
+            witness::compare(source, &self.scout.others().await, &blocks, &entries).await?;
         }
         let mut entries: Vec<_> = entries.into_iter().flatten().collect();
         source.date(&mut entries, &blocks).await?;

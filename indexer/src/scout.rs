@@ -1,6 +1,7 @@
 //! Looks at the nodes that are not asked: has one of them blocks that ours has not heard of? That it says so is not enough.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use domain::{BlockRef, Clock};
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     IndexerError,
@@ -31,8 +32,10 @@ pub(crate) struct Scout {
     nodes: Vec<Arc<Mutex<Heads>>>,
     /// The head of our node, when it was asked last.
     ours: Arc<AtomicU64>,
+    /// How many of the nodes were looked at, also in vain.
+    looked: watch::Sender<usize>,
     clock: Arc<dyn Clock>,
-    _looks: JoinSet<()>,
+    _looks: JoinSet<Infallible>,
 }
 
 /// The heights that a node's head had, lowest first, and since when: those that are not above our node's head, and those
@@ -53,16 +56,20 @@ impl Scout {
     /// `head` is the one of the index.
     pub(crate) fn start(urls: Vec<String>, contracts: Contracts, head: u64, clock: Arc<dyn Clock>) -> Self {
         let (mut nodes, mut looks, ours) = (Vec::new(), JoinSet::new(), Arc::new(AtomicU64::new(head)));
+        let looked = watch::Sender::new(0);
         for url in urls {
             let heads = Arc::new(Mutex::new(Heads::default()));
             nodes.push(heads.clone());
-            looks.spawn(look(url, contracts, heads, ours.clone(), clock.clone()));
+            let (ours, looked) = (ours.clone(), looked.clone());
+            looks.spawn(Look { url, contracts, heads, ours, clock: clock.clone() }.look(looked));
         }
-        Self { nodes, ours, clock, _looks: looks }
+        Self { nodes, ours, looked, clock, _looks: looks }
     }
 
-    /// The other nodes that answer.
-    pub(crate) fn others(&self) -> Vec<Arc<Source>> {
+    /// The other nodes that answer, once each of them has had the time to.
+    pub(crate) async fn others(&self) -> Vec<Arc<Source>> {
+        // An error would be the end of what we hold ourselves.
+        let _ = self.looked.subscribe().wait_for(|looked| *looked >= self.nodes.len()).await;
         let source = |node: &Arc<Mutex<Heads>>| node.lock().unwrap_or_else(PoisonError::into_inner).source.clone();
         self.nodes.iter().filter_map(source).collect()
     }
@@ -85,28 +92,41 @@ impl Scout {
     }
 }
 
-async fn look(
+/// Looks at a node, again and again.
+struct Look {
     url: String,
     contracts: Contracts,
     heads: Arc<Mutex<Heads>>,
     ours: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
-) {
-    let heads = || heads.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        if let Ok(source) = Source::connect(&url, contracts, true).await {
-            let source = Arc::new(source);
-            loop {
-                match seen(&source, ours.load(Ordering::Relaxed)).await {
-                    Ok(seen) => heads().saw(&source, &seen, clock.monotonic()),
-                    Err(lie @ IndexerError::Lied { .. }) => heads().lied(lie),
-                    Err(_) => break,
-                }
-                tokio::time::sleep(EVERY).await;
+}
+
+impl Look {
+    /// The first look is said, whatever came of it.
+    async fn look(self, looked: watch::Sender<usize>) -> Infallible {
+        let mut first = Some(looked);
+        let mut source = None;
+        loop {
+            if source.is_none() {
+                source = Source::connect(&self.url, self.contracts, true).await.ok().map(Arc::new);
             }
+            if let Some(node) = &source {
+                let seen = seen(node, self.ours.load(Ordering::Relaxed)).await;
+                let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+                match seen {
+                    Ok(seen) => heads.saw(node, &seen, self.clock.monotonic()),
+                    Err(lie @ IndexerError::Lied { .. }) => heads.lied(lie),
+                    Err(_) => {
+                        *heads = Heads::default();
+                        source = None;
+                    }
+                }
+            }
+            if let Some(looked) = first.take() {
+                looked.send_modify(|looked| *looked += 1);
+            }
+            tokio::time::sleep(EVERY).await;
         }
-        *heads() = Heads::default();
-        tokio::time::sleep(EVERY).await;
     }
 }
 
