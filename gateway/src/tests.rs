@@ -16,6 +16,7 @@ use tower::ServiceExt;
 
 use crate::{AppState, app};
 
+mod conditional;
 mod contract;
 mod discovery;
 mod feed;
@@ -26,6 +27,8 @@ mod modes;
 mod problems;
 mod server;
 mod services;
+mod silence;
+mod waiting;
 
 /// Chain time of the head.
 const NOW: u64 = 1_700_000_000;

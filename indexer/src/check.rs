@@ -22,6 +22,7 @@ use crate::{
     apply::State,
     guard,
     log::Contracts,
+    range::Range,
     source::Source,
     storage::{Storage, Subject, Word},
 };
@@ -124,7 +125,8 @@ pub async fn check(config: &Config, told: impl FnMut(Progress)) -> Result<Report
     guard::check(&source, &stored.origin).await?;
     let history = History::new(audit.upkeep());
     let (found, state) = Default::default();
-    let mut check = Check { source, config, stored, found, state, history, events: 0 };
+    let range = Range::new(config.max_range);
+    let mut check = Check { source, range, stored, found, state, history, events: 0 };
     check.run(&mut audit, told).await
 }
 
@@ -144,9 +146,9 @@ async fn first_node(config: &Config, contracts: Contracts) -> Result<Source, Ind
     Err(last)
 }
 
-struct Check<'a> {
+struct Check {
     source: Source,
-    config: &'a Config,
+    range: Range,
     stored: Checkpoint,
     found: Differences,
     /// What follows from the events so far.
@@ -172,7 +174,7 @@ impl Differences {
     }
 }
 
-impl Check<'_> {
+impl Check {
     async fn run(&mut self, audit: &mut Audit, mut told: impl FnMut(Progress)) -> Result<Report, IndexerError> {
         let head = self.stored.head;
         self.still_there(head).await?;
@@ -185,9 +187,7 @@ impl Check<'_> {
             if above < at.number && to > at.number {
                 to = at.number;
             }
-            to = to.min(above.saturating_add(self.config.max_range));
-            self.look_at(audit, above, to).await?;
-            above = to;
+            above = self.look_at(audit, above, to).await?;
             if above == at.number {
                 roots = Some(self.roots(at).await?);
             }
@@ -241,7 +241,7 @@ impl Check<'_> {
     }
 }
 
-impl Check<'_> {
+impl Check {
     /// Both roots of each contract.
     async fn roots(&mut self, at: BlockRef) -> Result<(Roots, Option<Roots>), IndexerError> {
         let Storage { registry, endorsements } = Storage::of(&self.state);

@@ -8,13 +8,15 @@ use store::rows::BlockRow;
 
 use crate::{
     Config, IndexerError, Phase, Verify,
-    backfill::{self, Part, Range, Said},
+    backfill::{self, Part, Said},
     guard,
     index::{Index, linked},
+    metrics,
+    range::Range,
     rebuild::rebuild,
     rewind::rewind,
     scout::Scout,
-    source::{QUESTIONS, Source},
+    source::{QUESTIONS, Source, WITHOUT},
     supervise::Trouble,
     upkeep::Upkeep,
     witness,
@@ -22,9 +24,6 @@ use crate::{
 
 /// The most blocks per transaction.
 const BLOCKS: u64 = 64;
-
-/// How many times in a row a node may not have the next block, below its own head.
-const WITHOUT: u32 = 5;
 
 /// How long a backfill goes on until all else is looked at again.
 const BACKFILL: Duration = Duration::from_secs(10);
@@ -45,7 +44,7 @@ pub(crate) async fn follow(
     trouble: &mut Trouble,
 ) -> Result<Infallible, IndexerError> {
     // A range of logs proves nothing.
-    let ranges = matches!(config.verify, None | Some(Verify::None)).then_some(range);
+    let ranges = matches!(config.verify, None | Some(Verify::None)).then(|| range.clone());
     let mut news = source.news().await;
     let mut follower = Follower {
         source,
@@ -62,7 +61,7 @@ pub(crate) async fn follow(
     loop {
         follower.index.vitals.tick();
         if follower.index.vitals.takes_rebuild() {
-            rebuild(source, follower.index, config).await?;
+            rebuild(source, follower.index, &range).await?;
         }
         let at_tip = follower.look(heard.take(), clock).await?;
         if trouble.is_over() {
@@ -88,7 +87,7 @@ struct Follower<'a> {
     heads: Option<(B256, Heads)>,
     /// Whether the node was behind us at the last look.
     lags: bool,
-    /// How many times in a row the node did not have the next block, below its own head.
+    /// How many times in a row the node did not have what comes after our head, below its own.
     without: u32,
 }
 
@@ -101,6 +100,12 @@ impl Follower<'_> {
             Some(next) => next,
             None => self.source.latest().await?,
         };
+        for lie in self.scout.lies() {
+            tracing::warn!(error = %lie, "a node that is not asked");
+            if let Some((node, _)) = lie.node() {
+                metrics::node_failed(node, &lie);
+            }
+        }
         if let Some((other, other_head)) = self.scout.ahead_of(tip.block.number) {
             return Err(IndexerError::Lags {
                 node: self.source.to_string(),
@@ -115,6 +120,7 @@ impl Follower<'_> {
         self.lags = false;
         if tip.block == self.index.head {
             let heads = self.heads(&tip).await?;
+            self.without = 0;
             self.set_phase(Phase::Follow);
             self.index.confirm(heads).await?;
             return Ok(ControlFlow::Break(()));
@@ -197,23 +203,18 @@ impl Follower<'_> {
         // A node behind a balancer may not have what another one has; a reorg meanwhile breaks the chain of parents.
         let blocks = linked(blocks.into_iter().map_while(|block| block).collect());
         let (Some(first), Some(&head)) = (blocks.first(), blocks.last()) else {
-            self.without += 1;
-            if self.without > WITHOUT {
-                let what = format!("its head is {}, but it does not have block {next}", tip.block);
-                return Err(IndexerError::Lied { node: source.to_string(), what });
-            }
-            return Ok(ControlFlow::Break(()));
+            return self.gets_nowhere(|| source.claims(tip.block, next));
         };
-        self.without = 0;
         if !self.index.is_followed_by(first) {
             let heads = self.heads(tip).await?;
             return self.rewind(tip, heads).await;
         }
+        self.without = 0;
         let questions: Vec<_> = blocks.iter().map(|block| source.logs_of(block)).collect();
         let entries = stream::iter(questions).buffered(QUESTIONS).try_collect();
         let (entries, heads): (Vec<Vec<_>>, _) = futures::try_join!(entries, self.heads(tip))?;
         if source.is_foreign() {
-            witness::compare(source, &self.scout.others(), &blocks, &entries).await?;
+            witness::compare(source, &self.scout.others().await, &blocks, &entries).await?;
         }
         let mut entries: Vec<_> = entries.into_iter().flatten().collect();
         source.date(&mut entries, &blocks).await?;
@@ -229,8 +230,18 @@ impl Follower<'_> {
         let before = self.index.head;
         self.upkeep = Upkeep::default();
         rewind(self.source, self.index, tip.block, heads).await?;
-        // The nodes behind a balancer may not agree yet: nothing to do until the next look.
-        Ok(if self.index.head == before { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        if self.index.head != before {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let what = || format!("its head is {}, which does not follow on block {before} that it has", tip.block);
+        self.gets_nowhere(|| self.source.incoherent(what()))
+    }
+
+    /// The node has our head, and nothing that comes after it, but claims to have. The nodes behind a balancer may not agree
+    /// yet: nothing to do until the next look, unless there were many.
+    fn gets_nowhere(&mut self, why: impl FnOnce() -> IndexerError) -> Result<ControlFlow<()>, IndexerError> {
+        self.without += 1;
+        if self.without > WITHOUT { Err(why()) } else { Ok(ControlFlow::Break(())) }
     }
 
     /// Asks again only when the tip is another one.

@@ -15,6 +15,7 @@
 //! - `guard`: is this node's chain the one that the database mirrors
 //! - `index`: a batch, and a reorg, from node to database
 //! - [`uptime`]: how long instances were live on a day (pure); `upkeep`: what becomes of a day when it is over
+//! - `range`: how many blocks a node is asked for at once
 //! - `backfill`: ranges of blocks that nobody doubts; `follow`: block by block at the tip; `rewind`: after a reorg
 //! - `rebuild`: after a check that found something
 //! - [`storage`]: the contracts' storage as the index has it, and its root (pure); [`check`]: is it the chain's?
@@ -42,6 +43,7 @@ mod index;
 mod log;
 mod metrics;
 mod nodes;
+mod range;
 mod rebuild;
 mod rewind;
 mod scout;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::backfill::Range;
+use crate::range::Range;
 
 /// For how long a node is set aside at its first failure, and at most.
 const ASIDE: Duration = Duration::from_secs(1);

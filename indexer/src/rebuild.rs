@@ -2,19 +2,16 @@
 //! wrong, the index goes back to the last block up to which they are right, and on from there.
 
 use domain::{BlockRef, Heads};
-use store::{
-    audit::Audit,
-    ingest::Whole,
-    rows::{BlockRow, EventRow},
-};
+use store::{audit::Audit, ingest::Whole, rows::BlockRow};
 
 use crate::{
-    Config, IndexerError,
+    IndexerError,
     apply::{Entry, State},
     check, guard,
     index::Index,
     log::{Contracts, decode_row},
     metrics,
+    range::Range,
     source::Source,
     storage::Storage,
 };
@@ -24,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 /// [`IndexerError::Store`], [`IndexerError::Rpc`]; the index is then as the last transaction left it.
-pub(crate) async fn rebuild(source: &Source, index: &mut Index, config: &Config) -> Result<(), IndexerError> {
+pub(crate) async fn rebuild(source: &Source, index: &mut Index, range: &Range) -> Result<(), IndexerError> {
     let mut audit = index.writer.audit().await?;
     let (head, heads) = (audit.checkpoint().head, audit.checkpoint().heads);
     tracing::warn!(%head, "the state of the index is wrong: folds all events anew");
@@ -37,7 +34,7 @@ pub(crate) async fn rebuild(source: &Source, index: &mut Index, config: &Config)
         return Ok(());
     }
     tracing::warn!(%head, "the events are wrong, too: compares them with the logs of the node");
-    let Some(block) = first_wrong(source, &mut audit, index, config.max_range).await? else {
+    let Some(block) = first_wrong(source, &mut audit, index, range).await? else {
         tracing::error!(node = %source, "the events are the logs of this node, and do not lead to the chain's root");
         return Ok(());
     };
@@ -104,16 +101,14 @@ async fn first_wrong(
     source: &Source,
     audit: &mut Audit,
     index: &Index,
-    max_range: u64,
+    range: &Range,
 ) -> Result<Option<u64>, IndexerError> {
     let head = index.head.number;
     let mut above = index.origin.deploy_block.number.saturating_sub(1);
     while above < head {
-        let to = audit.next_events(above).await?.unwrap_or(head).min(head).min(above.saturating_add(max_range));
+        let to = audit.next_events(above).await?.unwrap_or(head).min(head);
+        let (to, theirs) = range.rows(source, above, to).await?;
         let ours = audit.events(above, to).await?;
-        let mut theirs = source.logs_in(above + 1, to).await?;
-        source.date(&mut theirs, &[]).await?;
-        let theirs: Vec<EventRow> = theirs.into_iter().map(|entry| entry.row).collect();
         if ours != theirs {
             let same = ours.iter().zip(&theirs).take_while(|(ours, theirs)| ours == theirs).count();
             let next = [ours.get(same), theirs.get(same)].into_iter().flatten().map(|row| row.block.number).min();

@@ -17,7 +17,7 @@ use alloy::{
     },
     transports::{TransportError, TransportErrorKind},
 };
-use domain::{Address, B256, BlockRef, Heads};
+use domain::{Address, B256, BlockRef};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,9 +32,12 @@ use crate::{
     verify::{Verify, hashes},
 };
 
+mod heads;
 mod news;
 mod proved;
 mod state;
+
+pub(crate) use heads::WITHOUT;
 
 /// How long a node may take for an answer if there is no other, and if there is.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -170,12 +173,6 @@ impl Source {
         Ok(id.to())
     }
 
-    /// The chain's newest block.
-    pub(crate) async fn latest(&self) -> Result<BlockRow, IndexerError> {
-        let block = self.tagged(BlockNumberOrTag::Latest).await?;
-        block.ok_or_else(|| self.incoherent("it has no latest block"))
-    }
-
     /// The block at a height; none if the chain is not that high.
     pub(crate) async fn block(&self, number: u64) -> Result<Option<BlockRow>, IndexerError> {
         let block = self.tagged(BlockNumberOrTag::Number(number)).await?;
@@ -185,18 +182,6 @@ impl Source {
             }
             block => Ok(block),
         }
-    }
-
-    /// How final the chain says that its blocks are. A chain without these tags says 0.
-    pub(crate) async fn heads(&self, tip: u64) -> Result<Heads, IndexerError> {
-        let known = |answer: Result<Option<BlockRow>, IndexerError>| match answer {
-            Ok(block) => Ok(block.map_or(0, |block| block.block.number.min(tip))),
-            Err(IndexerError::Rpc { failure: RpcFailure::Refused, .. }) => Ok(0),
-            Err(e) => Err(e),
-        };
-        let (safe, finalized) =
-            futures::join!(self.tagged(BlockNumberOrTag::Safe), self.tagged(BlockNumberOrTag::Finalized));
-        Ok(Heads { latest: tip, safe: known(safe)?, finalized: known(finalized)? })
     }
 
     /// The contracts' logs in one block, in order.

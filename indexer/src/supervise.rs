@@ -205,7 +205,8 @@ impl Supervisor {
             progress: self.progress.clone(),
             vitals: self.vitals.clone(),
         };
-        let scout = Scout::start(self.nodes.others(self.clock.monotonic()), contracts, self.clock.clone());
+        let others = self.nodes.others(self.clock.monotonic());
+        let scout = Scout::start(others, contracts, checkpoint.head.number, self.clock.clone());
         follow(&Arc::new(source), &scout, &mut index, (&self.config, range), &*self.clock, &mut self.trouble).await
     }
 

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use bindings::ServiceRegistry::heartbeatCall;
 use domain::{InstanceId, Namespace, ServiceKey};
 use e2e::World;
+use faulty_rpc::{Fault, FaultyRpc};
 use indexer::check::{Report, check};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
@@ -52,6 +53,35 @@ async fn an_index_that_is_right_agrees_at_the_head_and_at_a_finalized_block() ->
     let old = report(&world).await?;
     ensure!(old.agrees() && old.finalized && old.at.number < young.head.number, "{old:?}");
     ensure!(old.registry.index != young.registry.index, "another moment, another root");
+    Ok(())
+}
+
+/// It says so in other words each time, and means the range.
+#[tokio::test]
+async fn a_node_that_gives_few_blocks_at_once_serves_as_well() -> Result<()> {
+    let world = indexed().await?;
+    let faulty = FaultyRpc::start(world.rpc_url(), &world.rpc_url().replacen("http", "ws", 1)).await?;
+    let config = indexer::Config { rpc_urls: vec![faulty.url()], ..world.indexer_config() };
+    for most in [7, 1] {
+        faulty.set(Fault::RangeTooLarge(most));
+        let before = faulty.asked("eth_getLogs");
+        let found = check(&config, |_| {}).await?;
+        ensure!(found.agrees() && found.events == report(&world).await?.events, "{most}: {found:?}");
+        ensure!(faulty.asked("eth_getLogs") - before > found.head.number / most, "{most}: it is asked for few");
+    }
+    let mut db = PgConnection::connect(&world.database_url).await?;
+    let gone: i64 = sqlx::query_scalar(
+        "DELETE FROM event WHERE block_number = (SELECT max(block_number) FROM event WHERE kind = 'Heartbeat') RETURNING block_number",
+    )
+    .fetch_one(&mut db)
+    .await?;
+    let found = check(&config, |_| {}).await?;
+    let what = &found.differences.first().context("a difference")?.what;
+    ensure!(what.ends_with("is missing") && what.contains(&format!("at block {gone}, ")), "{found:?}");
+    // Not for ever: a node that gives no logs at all is not asked in vain again and again.
+    faulty.set(Fault::RangeTooLarge(0));
+    let error = check(&config, |_| {}).await.expect_err("no logs");
+    ensure!(matches!(error, indexer::IndexerError::Rpc { method: "eth_getLogs", .. }), "{error}");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod differential;
 mod expiry;
 mod governance;
+mod high_heads;
 mod hostile;
 mod lifecycle;
 mod other_chain;

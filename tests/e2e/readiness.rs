@@ -162,6 +162,36 @@ async fn an_index_that_is_not_what_the_chain_says_is_mended_by_itself() -> Resul
 }
 
 #[tokio::test]
+async fn wrong_events_are_mended_by_a_node_that_gives_few_blocks_at_once() -> Result<()> {
+    let mut world = World::play(Scenario::Governance).await?;
+    world.take_indexer()?.stop().await?;
+    let faulty = FaultyRpc::start(world.rpc_url(), &world.rpc_url().replacen("http", "ws", 1)).await?;
+    faulty.set(Fault::RangeTooLarge(3));
+    let config = indexer::Config {
+        check_every: Some(Duration::from_millis(50)),
+        rpc_urls: vec![faulty.url()],
+        ..world.indexer_config()
+    };
+    let watched = Watched::start(config).await?;
+    watched.is_ready().await?;
+    let mut db = PgConnection::connect(&world.database_url).await?;
+    // The last events, so that all ranges before are asked for.
+    let damage =
+        "WITH gone AS (DELETE FROM event WHERE block_number = (SELECT max(block_number) FROM event)) DELETE FROM live";
+    sqlx::query(damage).execute(&mut db).await?;
+    let counter = "rollcall_indexer_rebuilds_total{what=\"events\"}";
+    let mended = async || watched.metric(counter).await.ok().filter(|n| *n >= 1.0);
+    eventually("it is mended", mended)
+        .await
+        .with_context(|| format!("asked for logs: {}", faulty.asked("eth_getLogs")))?;
+    watched.is_ready().await?;
+    eventually("all of it agrees", async || check(&world.indexer_config(), |_| {}).await.ok().filter(Report::agrees))
+        .await?;
+    ensure!(faulty.asked("eth_getLogs") > world.chain.head().await?.number / 3);
+    watched.stop().await
+}
+
+#[tokio::test]
 async fn a_check_that_cannot_be_done_says_nothing_about_the_index() -> Result<()> {
     let world = indexed(World::start().await?).await?;
     let faulty = FaultyRpc::start(world.rpc_url(), &world.rpc_url().replacen("http", "ws", 1)).await?;

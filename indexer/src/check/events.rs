@@ -14,19 +14,19 @@ use crate::{
     log::{Contracts, decode_row, heartbeats},
 };
 
-impl Check<'_> {
-    /// Looks at the events above one height up to another, and lets them act on the state.
-    pub(super) async fn look_at(&mut self, audit: &mut Audit, above: u64, to: u64) -> Result<(), IndexerError> {
+impl Check {
+    /// Looks at the events above one height up to another, or less far if the node does not give so many at once, and lets
+    /// them act on the state. Answers how far.
+    pub(super) async fn look_at(&mut self, audit: &mut Audit, above: u64, to: u64) -> Result<u64, IndexerError> {
+        let (to, theirs) = self.range.rows(&self.source, above, to).await?;
         let ours = audit.events(above, to).await?;
-        let mut theirs = self.source.logs_in(above + 1, to).await?;
-        self.source.date(&mut theirs, &[]).await?;
-        let theirs: Vec<EventRow> = theirs.into_iter().map(|entry| entry.row).collect();
         self.events += ours.len() as u64;
         self.compare_events(&ours, &theirs);
         let beats = self.apply(ours);
         let stored = audit.heartbeats(above, to).await?;
         self.history.compare_heartbeats(&mut self.found, &beats, &stored);
-        self.history.compare_days(&mut self.found, audit).await
+        self.history.compare_days(&mut self.found, audit).await?;
+        Ok(to)
     }
 
     fn compare_events(&mut self, ours: &[EventRow], theirs: &[EventRow]) {

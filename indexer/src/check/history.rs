@@ -95,7 +95,7 @@ impl History {
     }
 }
 
-impl Check<'_> {
+impl Check {
     /// Once all events have acted.
     pub(super) async fn compare_history(&mut self, audit: &mut Audit) -> Result<(), IndexerError> {
         let (history, found) = (&mut self.history, &mut self.found);

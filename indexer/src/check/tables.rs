@@ -11,7 +11,7 @@ use store::{
 use super::{Check, Differences, events::merge};
 use crate::IndexerError;
 
-impl Check<'_> {
+impl Check {
     pub(super) async fn compare_tables(&mut self, audit: &mut Audit) -> Result<(), IndexerError> {
         let head = self.stored.head;
         for block in audit.blocks().await? {

@@ -49,7 +49,7 @@ async fn survives(fault: Fault, over_websocket: bool) -> Result<()> {
     Ok(())
 }
 
-const FAULTS: [Fault; 16] = [
+const FAULTS: [Fault; 18] = [
     Fault::Refuse,
     Fault::Hang,
     Fault::Status(429),
@@ -64,6 +64,8 @@ const FAULTS: [Fault; 16] = [
     Fault::DuplicateLog,
     Fault::OmitLogs,
     Fault::HeadGoesBack(2),
+    Fault::HighHead(1_000),
+    Fault::HighHead(u64::MAX),
     Fault::Replace,
     Fault::Garbage,
 ];
@@ -131,7 +133,10 @@ async fn old_blocks_are_verified_if_that_is_asked_for() -> Result<()> {
 /// From the start: it has another chain, or lies about every log.
 #[tokio::test]
 async fn a_node_that_is_wrong_from_the_start_is_left() -> Result<()> {
-    for fault in [Fault::WrongChainId(7), Fault::Refuse, Fault::Hang, Fault::OmitLogs, Fault::Garbage] {
+    let high = [1_000, u64::MAX / 2, u64::MAX].map(Fault::HighHead);
+    for fault in
+        [Fault::WrongChainId(7), Fault::Refuse, Fault::Hang, Fault::OmitLogs, Fault::Garbage].into_iter().chain(high)
+    {
         let mut world = World::new().await?;
         let node = world.anvil.as_ref().context("a node")?;
         let faulty = FaultyRpc::start(&node.rpc_url(), &node.ws_url()).await?;

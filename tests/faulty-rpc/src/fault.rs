@@ -41,6 +41,10 @@ pub enum Fault {
     /// were, or at `latest` if that is lower now. From there it goes on with the chain, but no `newHeads` notification
     /// comes.
     HeadGoesBack(u64),
+    /// `latest` is said to be this many blocks higher than it is, up to the largest number there is; each `newHeads`
+    /// notification says the same. The block is else the chain's own, and there is none above it; state above is that of
+    /// the chain's head.
+    HighHead(u64),
     /// Whichever block is the latest, it has another hash and a timestamp one second later, by tag, by number, by that
     /// other hash, in its logs and receipts and in its notification; by its true hash it is unknown. All else in it stays.
     Replace,

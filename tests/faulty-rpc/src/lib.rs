@@ -12,10 +12,12 @@
 //! - `fault`: [`Fault`], [`Part`]
 //! - `message`: requests and answers as values; `blocks`: how a request names blocks
 //! - pure, a question or an answer in and one out: `whole` (messages that are not answered at all, or with garbage),
-//!   `refuse` (ranges, the chain's id), `behind` (lag, a head that goes back), `replace`, `logs`
+//!   `refuse` (ranges, the chain's id), `behind` (lag, a head that goes back), `ahead` (a head
+//!   that is not there), `replace`, `logs`
 //! - `upstream`: what the node behind is asked; `proxy`: which fault needs what of it
 //! - the sockets: `server`, `http`, `ws`
 
+mod ahead;
 mod behind;
 mod blocks;
 mod fault;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::{
     Fault,
+    ahead::{self, Claim},
     behind::{self, Heads},
     blocks, logs,
     message::{Answer, Message, Request, number, quantity},
@@ -124,6 +125,7 @@ impl Proxy {
             }
             Fault::Lag(blocks) => self.behind(request, |heads| heads.lagging(blocks)).await,
             Fault::HeadGoesBack(blocks) => self.behind(request, |heads| heads.gone_back(blocks)).await,
+            Fault::HighHead(blocks) => self.ahead(request, blocks).await,
             Fault::Replace => self.replaced(request).await,
             Fault::OtherHeaders => {
                 let mut result = upstream.ask(&request).await?;
@@ -147,6 +149,21 @@ impl Proxy {
         match behind::question(&mut request, heads, named) {
             Some(answer) => answer,
             None => Ok(behind::result(&request.method, heads, self.upstream.ask(&request).await?)),
+        }
+    }
+
+    async fn ahead(&self, mut request: Request, more: u64) -> Answer {
+        if ahead::is_for_latest(&request) {
+            let block = self.upstream.ask(&request).await?;
+            return Ok(match number(&block["number"]) {
+                Some(latest) => Claim::new(latest, more).told(block),
+                None => block,
+            });
+        }
+        let claim = Claim::new(self.upstream.heads().await?.latest, more);
+        match claim.question(&mut request) {
+            Some(answer) => answer,
+            None => self.upstream.ask(&request).await,
         }
     }
 
@@ -187,6 +204,7 @@ impl Proxy {
                 }
                 Some(block)
             }
+            Fault::HighHead(blocks) => Some(Claim::new(number(&header["number"])?, blocks).told(header)),
             Fault::Replace => Some(Replaced::of(&header)?.result(header)),
             _ => Some(header),
         }

@@ -1,4 +1,4 @@
-//! Heads that are lower than the chain's.
+//! Heads that are lower than the chain's, or said to be higher.
 
 use faulty_rpc::Fault;
 use serde_json::{Value, json};
@@ -80,4 +80,28 @@ async fn a_node_that_lags_goes_on_with_the_chain() {
     assert_eq!(logs.as_array().unwrap().len(), 4);
     world.mine(1).await;
     assert_eq!(world.result(Fault::Lag(2), "eth_blockNumber", json!([])).await, "0xd");
+}
+
+#[tokio::test]
+async fn a_head_is_said_to_be_higher_and_is_not_there() {
+    let mut world = World::start().await;
+    let head = world.block(12).await;
+    let fault = Fault::HighHead(1_000);
+    let mut told = world.result(fault, "eth_getBlockByNumber", json!(["latest", false])).await;
+    assert_eq!(told["number"].take(), "0x3f4");
+    told["number"] = json!("0xc");
+    assert_eq!(told, head);
+    let questions = [
+        ("eth_blockNumber", json!([])),
+        ("eth_getBlockByNumber", json!(["0xc", false])),
+        ("eth_getBlockByNumber", json!(["0xd", false])),
+        ("eth_getBlockByNumber", json!(["0x3f4", false])),
+        ("eth_getLogs", json!([{ "fromBlock": "0xd", "toBlock": "0x20" }])),
+    ];
+    let answers = world.under(fault, &questions).await;
+    assert_eq!(answers, [Ok(json!("0x3f4")), Ok(head), Ok(Value::Null), Ok(Value::Null), Ok(json!([]))]);
+    let logs = world.result(fault, "eth_getLogs", json!([{ "fromBlock": "0x1" }])).await;
+    assert_eq!(logs.as_array().unwrap().len(), 4);
+    let most = world.result(Fault::HighHead(u64::MAX), "eth_blockNumber", json!([])).await;
+    assert_eq!(most, "0xffffffffffffffff");
 }

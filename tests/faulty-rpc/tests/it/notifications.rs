@@ -62,6 +62,16 @@ async fn a_node_that_lags_tells_of_a_block_so_much_later() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_not_there_is_told() {
+    let (mut world, mut told, mut truth) = subscribed().await;
+    world.proxy.set(Fault::HighHead(1_000));
+    world.mine(1).await;
+    let (mut header, mut true_header) = (told.next_header().await, truth.next_header().await);
+    assert_eq!((header["number"].take(), true_header["number"].take()), (json!("0x3f5"), json!("0xd")));
+    assert_eq!(header, true_header);
+}
+
+#[tokio::test]
 async fn a_replacement_is_told_as_it_is_answered() {
     let (mut world, mut told, _) = subscribed().await;
     world.proxy.set(Fault::Replace);
