@@ -22,6 +22,30 @@ pub struct BlockInfo {
     pub time: OffsetDateTime,
 }
 
+/// As of which block an answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Consistency {
+    /// The head of the index. A reorg may take it back.
+    #[default]
+    Latest,
+    /// A block that the chain calls safe: a reorg is unlikely.
+    Safe,
+    /// A block that the chain calls finalized: it stays.
+    Finalized,
+}
+
+impl Consistency {
+    /// The word for it in JSON and query strings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Safe => "safe",
+            Self::Finalized => "finalized",
+        }
+    }
+}
+
 /// How far an answer can be trusted to be up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -30,7 +30,7 @@ pub mod timestamp;
 
 mod account;
 
-pub use block::{BlockInfo, Mode};
+pub use block::{BlockInfo, Consistency, Mode};
 pub use discovery::{Constraints, DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery};
 pub use governance::{Endorsement, NamespaceAnswer, Operator, Permission, Registrar, Scope};
 pub use health::{DiscoveryHealth, HealthMetrics, HealthStatus, Probe};

@@ -52,11 +52,12 @@ pub(crate) enum Kind {
     NotReady,
     Timeout,
     TooManyWatches,
+    NotYet,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -72,6 +73,7 @@ impl Kind {
         Self::NotReady,
         Self::Timeout,
         Self::TooManyWatches,
+        Self::NotYet,
     ];
 
     /// The word in `type`, the title, the status.
@@ -97,6 +99,7 @@ impl Kind {
             Self::TooManyWatches => {
                 ("too-many-watches", "Too many wait for changes already", StatusCode::SERVICE_UNAVAILABLE)
             }
+            Self::NotYet => ("not-yet", "The gateway does not know that far back", StatusCode::SERVICE_UNAVAILABLE),
             Self::Timeout => ("timeout", "The request took too long", StatusCode::SERVICE_UNAVAILABLE),
         }
     }

@@ -31,6 +31,9 @@ pub(crate) struct At {
     pub(crate) head_time: u64,
     /// When the chain last came back after it stood still, by its own time; 0 if it never did.
     pub(crate) resumed: u64,
+    /// The highest blocks that the chain calls safe, and finalized.
+    pub(crate) safe: u64,
+    pub(crate) finalized: u64,
     /// Chain time in seconds.
     pub(crate) now: u64,
     pub(crate) mode: Mode,
@@ -117,7 +120,8 @@ impl Freshness {
             time: timestamp::from_seconds(checkpoint.head_time),
         };
         let (now, head_time, resumed) = (self.now(monotonic), checkpoint.head_time, self.resumed);
-        At { block, head_time, resumed, now, mode, head_age }
+        let domain::Heads { safe, finalized, .. } = checkpoint.heads;
+        At { block, head_time, resumed, safe, finalized, now, mode, head_age }
     }
 }
 

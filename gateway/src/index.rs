@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use api::{BlockInfo, Observed};
 use domain::{Address, InstanceId, Namespace, NamespaceId, ServiceKey};
 use store::{
     query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator, Snapshot},
@@ -15,6 +16,7 @@ use store::{
 use crate::{
     board::Board,
     freshness::At,
+    past::Heads,
     service::{Instance, Service},
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct Index {
     /// Who may act for all instances of an owner.
     operators: HashMap<Address, List<Operator>>,
     boards: Arc<Boards>,
+    /// The heads that rosters can be taken back to.
+    heads: Heads,
     /// How many changes the database has had.
     changes: u64,
     /// When to judge the instances of which service again.
@@ -57,14 +61,20 @@ impl Index {
     /// woken only if it differs.
     pub(crate) fn new(snapshot: Snapshot, at: &At, boards: Arc<Boards>, before: Option<&Self>) -> Self {
         let changes = u64::try_from(snapshot.checkpoint.change_seq).unwrap_or_default();
-        let mut index = Self { boards, changes, ..Self::default() };
-        index.put(snapshot.namespaces, snapshot.services, snapshot.instances, before);
+        let mut heads = before.map(|before| before.heads.clone()).unwrap_or_default();
+        heads.see(&snapshot.checkpoint, true);
+        let mut index = Self { boards, changes, heads, ..Self::default() };
+        let head = snapshot.checkpoint.head.number;
+        index.put(snapshot.namespaces, snapshot.services, snapshot.instances, None, before);
         index.put_grants(snapshot.grants);
         let keys: Vec<ServiceKey> = index.services.keys().copied().collect();
         for key in keys {
             let Some(service) = index.services.get_mut(&key) else { continue };
             match before.and_then(|before| before.services.get(&key)) {
-                Some(_) => _ = service.judge(at.now, at.resumed),
+                Some(before) => {
+                    service.go_on(before, head);
+                    service.judge(at.now, at.resumed);
+                }
                 None => service.judge_first(at.now),
             }
             index.due.extend(service.due().map(|due| (due, key)));
@@ -91,7 +101,11 @@ impl Index {
 
     pub(crate) fn apply(&mut self, delta: Delta, at: &At) {
         self.changes = u64::try_from(delta.checkpoint.change_seq).unwrap_or_default();
-        let touched = self.put(delta.namespaces, delta.services, delta.instances, None);
+        let head = delta.checkpoint.head.number;
+        if self.heads.at_or_below(head).is_none_or(|last| last.hash != delta.checkpoint.head.hash) {
+            self.heads.see(&delta.checkpoint, false);
+        }
+        let touched = self.put(delta.namespaces, delta.services, delta.instances, Some(head), None);
         self.put_grants(delta.grants);
         for key in touched {
             if let Some(service) = self.services.get(&key) {
@@ -119,6 +133,16 @@ impl Index {
             self.due.pop_first();
             self.judge(key, at, false);
         }
+    }
+
+    /// The newest head that was seen at or below a height.
+    pub(crate) fn head_at(&self, height: u64) -> Option<BlockInfo> {
+        self.heads.at_or_below(height)
+    }
+
+    /// The first head that rosters can be taken back to.
+    pub(crate) fn first_head(&self) -> Option<u64> {
+        self.heads.first()
     }
 
     /// The first chain time at which something is due.
@@ -174,6 +198,7 @@ impl Index {
         namespaces: Vec<NamespaceRow>,
         services: Vec<ServiceRow>,
         instances: Vec<InstanceRow>,
+        became: Option<u64>,
         before: Option<&Self>,
     ) -> HashSet<ServiceKey> {
         self.namespaces.extend(namespaces.into_iter().map(|row| (row.id, row)));
@@ -189,7 +214,8 @@ impl Index {
                 continue;
             };
             let known = before.and_then(|before| before.services.get(&key)?.member(id));
-            self.instances.insert(id, service.put(row, known));
+            self.instances.insert(id, service.put(row, became, known));
+            service.past.forget(self.heads.first().unwrap_or_default());
             touched.insert(key);
         }
         touched
@@ -225,7 +251,7 @@ impl Index {
     /// An instance as it is served at a chain time.
     pub(crate) fn served(&self, instance: &Instance, now: u64) -> api::Instance {
         let member = self.services.get(&instance.service).and_then(|service| service.member(instance.id()));
-        member.map_or_else(|| instance.unlisted(), |member| member.served(now))
+        member.map_or_else(|| instance.served(false, Observed::default()), |member| member.served(now))
     }
 
     /// The services after a namespace and name, in order.

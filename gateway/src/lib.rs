@@ -11,6 +11,7 @@
 //! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `service`: a service and its roster; `liveness`: who of it is alive
+//! - `past`: what rosters were, for answers as of a final block
 //! - `board`: what readers see of a service without a lock; `wait`: waiting for it to change; `encoding`: compression
 //! - `freshness`: chain time and the mode
 //! - `feed`: Postgres → memory
@@ -28,6 +29,7 @@ mod freshness;
 mod index;
 mod liveness;
 mod params;
+mod past;
 mod routes;
 mod server;
 mod service;

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
-use api::Health;
+use api::{Consistency, Health};
 use domain::text::clip;
 use url::form_urlencoded;
 
@@ -85,6 +85,15 @@ impl Params {
             _ => Err("not in range"),
         })?;
         Ok(limit.unwrap_or(default))
+    }
+
+    /// `consistency`.
+    pub(crate) fn consistency(&self) -> Result<Consistency, Error> {
+        let all = [Consistency::Latest, Consistency::Safe, Consistency::Finalized];
+        let consistency = self.read("consistency", "latest, safe or finalized", |consistency| {
+            all.into_iter().find(|known| known.as_str() == consistency).ok_or("no such choice")
+        })?;
+        Ok(consistency.unwrap_or_default())
     }
 
     /// `health`.

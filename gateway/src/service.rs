@@ -1,15 +1,16 @@
 //! A service and its roster, as it is served.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use api::{Endpoint, Metadata, Observed, governance::plain_text, timestamp};
-use domain::{InstanceId, Lease, NamespaceId, ServiceKey, Status};
+use domain::{Bytes, InstanceId, Lease, NamespaceId, ServiceKey, Status};
 use semver::Version;
 use store::rows::InstanceRow;
 
 use crate::{
     board::Board,
     liveness::{self, Pulse, Rhythm, Standing},
+    past::Past,
 };
 
 /// From this phi on, an instance comes after the others.
@@ -18,15 +19,64 @@ const DOUBTFUL: f64 = 3.0;
 /// An instance, prepared for being served.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Instance {
-    pub(crate) service: ServiceKey,
     pub(crate) lease: Lease,
+    /// What a heartbeat does not change. Versions of an instance that differ in their lease alone have one in common.
+    record: Arc<Record>,
+}
+
+/// What an instance publishes.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Record {
+    pub(crate) service: ServiceKey,
     /// The version, if it is a semantic one.
     pub(crate) version: Option<Version>,
-    /// All that is served but what is computed at read.
+    /// All that is served but the lease and what follows from it.
     body: api::Instance,
+    reason: Option<Bytes>,
+}
+
+impl Deref for Instance {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
+    }
 }
 
 impl Instance {
+    fn new(row: InstanceRow, service: &Service, known: Option<&Self>) -> Self {
+        let lease = row.lease;
+        // The hash commits to all that the owner has ever said.
+        let same = |known: &&Self| {
+            let body = &known.body;
+            (body.record_hash, body.registered_block, body.updated_block, &known.reason)
+                == (row.record_hash, row.registered_block, row.updated_block, &row.reason)
+        };
+        let record = match known.filter(same) {
+            Some(known) => Arc::clone(&known.record),
+            None => Arc::new(Record::new(row, service)),
+        };
+        Self { lease, record }
+    }
+
+    /// The instance as it is served at a chain time, if all that counts is its lease.
+    pub(crate) fn served(&self, live: bool, observed: Observed) -> api::Instance {
+        let lease = &self.lease;
+        api::Instance {
+            owner: lease.owner,
+            status: lease.status.into(),
+            live,
+            observed,
+            ttl_s: lease.ttl,
+            last_heartbeat: timestamp::from_seconds(lease.last_heartbeat),
+            expires_at: timestamp::from_seconds(lease.expires_at()),
+            epoch: lease.epoch,
+            ..self.body.clone()
+        }
+    }
+}
+
+impl Record {
     fn new(row: InstanceRow, service: &Service) -> Self {
         let lease = row.lease;
         let (metadata, metadata_base64) = Metadata::from_bytes(&row.metadata).into_fields();
@@ -53,7 +103,7 @@ impl Instance {
             metadata,
             metadata_base64,
         };
-        Self { service: service.key, lease, version: Version::parse(&body.version).ok(), body }
+        Self { service: service.key, version: Version::parse(&body.version).ok(), body, reason: row.reason }
     }
 
     pub(crate) fn id(&self) -> InstanceId {
@@ -67,11 +117,6 @@ impl Instance {
     /// What the owner claims, if it is a JSON object.
     pub(crate) fn claims(&self) -> Option<&serde_json::Map<String, serde_json::Value>> {
         self.body.metadata.as_ref()
-    }
-
-    /// An instance that no roster lists, as it is served.
-    pub(crate) fn unlisted(&self) -> api::Instance {
-        self.body.clone()
     }
 }
 
@@ -98,7 +143,7 @@ impl Member {
     pub(crate) fn served(&self, now: u64) -> api::Instance {
         let active = self.instance.lease.status == Status::Active;
         let observed = Observed { suspect: self.is_suspect(), phi: self.phi(now) };
-        api::Instance { live: active && self.standing == Standing::Live, observed, ..self.instance.body.clone() }
+        self.instance.served(active && self.standing == Standing::Live, observed)
     }
 
     /// Whether it is served as another one is.
@@ -139,6 +184,8 @@ pub(crate) struct Service {
     preserved: bool,
     /// When something may become of one of them: the next second of chain time to judge them at.
     due: Option<u64>,
+    /// What its roster was before.
+    pub(crate) past: Past,
     /// Where readers see it.
     pub(crate) board: Arc<Board>,
 }
@@ -151,22 +198,29 @@ impl Service {
         count: u64,
         board: Arc<Board>,
     ) -> Self {
-        let members = BTreeMap::new();
-        Self { key, namespace, name, namespace_id, count, members, live: 0, preserved: false, due: None, board }
+        let (members, past, live, preserved, due) = Default::default();
+        Self { key, namespace, name, namespace_id, count, members, live, preserved, due, past, board }
     }
 
     /// Puts an instance on the roster, or takes it off. `before` is what was seen of it in an index that this one
     /// replaces.
-    pub(crate) fn put(&mut self, row: InstanceRow, before: Option<&Member>) -> Arc<Instance> {
+    /// `became` is the block with which it became that, if that is known.
+    pub(crate) fn put(&mut self, row: InstanceRow, became: Option<u64>, before: Option<&Member>) -> Arc<Instance> {
         let id = row.id;
-        let instance = Arc::new(Instance::new(row, self));
+        let known = self.members.get(&id).or(before).cloned();
+        // What is read as a whole may mend what was wrong.
+        let same = known.as_ref().filter(|_| became.is_some()).map(|known| &*known.instance);
+        let instance = Arc::new(Instance::new(row, self, same));
+        if let Some(block) = became {
+            self.past.note(block, id, known.as_ref().map(|known| Arc::clone(&known.instance)));
+        }
         if !instance.lease.status.is_listed() {
             self.members.remove(&id);
             return instance;
         }
         let mut member =
             Member { instance: Arc::clone(&instance), standing: Standing::Live, rhythm: Rhythm::default() };
-        if let Some(known) = self.members.get(&id).or(before) {
+        if let Some(known) = known {
             member.rhythm = known.rhythm;
             member.standing = known.standing;
             let (last, heartbeat) = (known.instance.lease.last_heartbeat, instance.lease.last_heartbeat);
@@ -233,6 +287,24 @@ impl Service {
     /// When to judge its instances again.
     pub(crate) fn due(&self) -> Option<u64> {
         self.due
+    }
+
+    /// Goes on with the past of the service in an index that this one replaces; what differs between them became what it
+    /// is at `head`.
+    pub(crate) fn go_on(&mut self, before: &Self, head: u64) {
+        self.past = before.past.clone();
+        for id in before.members.keys().chain(self.members.keys()) {
+            let (was, is) = (before.member(*id), self.members.get(id));
+            if was.map(|was| &was.instance) != is.map(|is| &is.instance) {
+                self.past.note(head, *id, was.map(|was| Arc::clone(&was.instance)));
+            }
+        }
+    }
+
+    /// The listed instances as they were after a block, ordered by id.
+    pub(crate) fn at(&self, block: u64) -> Vec<Arc<Instance>> {
+        let now = self.members.iter().map(|(id, member)| (*id, Arc::clone(&member.instance))).collect();
+        self.past.rewind(now, block)
     }
 
     /// Whether it is served as another one is.

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use crate::{AppState, app};
 
 mod conditional;
+mod consistency;
 mod contract;
 mod discovery;
 mod feed;

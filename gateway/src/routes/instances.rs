@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use api::{Health, InstancesAnswer, Mode, Problem};
+use api::{Consistency, Health, InstancesAnswer, Mode, Observed, Problem};
 use axum::{
     extract::{Path, RawQuery, State},
     http::HeaderMap,
@@ -26,9 +26,9 @@ use crate::{
 const LIMIT: usize = 1_000;
 
 pub(crate) const KNOWN: Known = Known {
-    once: &["health", "version", "zone", "region", "limit", "index", "wait"],
+    once: &["health", "version", "zone", "region", "limit", "consistency", "index", "wait"],
     repeated: &["tag", "meta."],
-    words: "health, version, tag, zone, region, meta.<key>, limit, index, wait",
+    words: "health, version, tag, zone, region, meta.<key>, limit, consistency, index, wait",
 };
 
 /// Which instances to answer with. All conditions must hold.
@@ -56,6 +56,10 @@ pub(crate) struct InstancesQuery {
     /// How many instances to answer with.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
     limit: Option<u32>,
+    /// As of which block: the head of the index, which is the default; the newest block that the chain calls safe, or
+    /// finalized, that this gateway has seen as head. Leases are those of that block, and compared with its time.
+    #[param(inline)]
+    consistency: Option<Consistency>,
     /// A blocking query: `X-Registry-Index` of an answer. Waits until the service changes, however it does, or until `wait`
     /// is over. An index that this registry has not reached yet is of another one: the answer comes soon, with one that is
     /// valid.
@@ -106,6 +110,10 @@ pub(crate) async fn list(
     let params = Params::parse(query.as_deref(), KNOWN)?;
     let wanted = Wanted::from_params(&params)?;
     let wait = Wait::from_params(&params)?;
+    if wait.is_some() && wanted.consistency != Consistency::Latest {
+        let sent = wanted.consistency.as_str();
+        return Err(Error::parameter("consistency", sent, "latest, where index is given", "it does not go with index"));
+    }
     if let Some(wait) = wait {
         let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
         wait.until_changed(&state, &board).await?;
@@ -134,6 +142,7 @@ fn ready(state: &AppState, path: &str, health: Health) -> Option<Found> {
 /// Which instances of a service are wanted.
 #[derive(Debug)]
 pub(crate) struct Wanted {
+    consistency: Consistency,
     health: Health,
     filter: Filter,
     limit: usize,
@@ -142,7 +151,8 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub(crate) fn from_params(params: &Params) -> Result<Self, Error> {
         let (health, filter) = (params.health()?, Filter::from_params(params)?);
-        Ok(Self { health, filter, limit: params.limit(1..=LIMIT, LIMIT)? })
+        let consistency = params.consistency()?;
+        Ok(Self { consistency, health, filter, limit: params.limit(1..=LIMIT, LIMIT)? })
     }
 
     /// Whether the answer is worth to be kept: others will ask for it.
@@ -151,6 +161,9 @@ impl Wanted {
     }
 
     pub(crate) fn answer(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
+        if self.consistency != Consistency::Latest {
+            return self.answer_as_of(state, service);
+        }
         if self.is_plain()
             && let Some(ready) = ready(state, &service.to_string(), self.health)
         {
@@ -181,6 +194,52 @@ impl Wanted {
             Ok(ready)
         })?;
         Ok(Found { ready, at })
+    }
+
+    /// The answer as it was at a block that is final, or as good as final: with the leases of then, at the time of then.
+    fn answer_as_of(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
+        let (ready, at) = state.read(|index, at| {
+            let height = if self.consistency == Consistency::Finalized { at.finalized } else { at.safe };
+            let Some(block) = index.head_at(height) else {
+                let first = index.first_head().unwrap_or_default();
+                let detail = format!(
+                    "the chain calls block {height} {}, and this gateway has seen it from block {first} on: until that is \
+                     {0}, ask another gateway, or for latest",
+                    self.consistency.as_str()
+                );
+                return Err(Error::new(Kind::NotYet, detail));
+            };
+            let known = index.service(service.key).ok_or_else(|| service.unknown())?;
+            if known.past.from() > block.number {
+                return Err(Error::new(Kind::NotYet, "the service changed too often since: ask for latest"));
+            }
+            let then = u64::try_from(block.time.unix_timestamp()).unwrap_or_default();
+            let mut chosen = known.at(block.number);
+            chosen.retain(|instance| self.filter.matches(instance));
+            let live = |instance: &Arc<Instance>| instance.lease.is_live(then);
+            let health = match self.health {
+                Health::HealthyOrElseAll if !chosen.iter().any(live) => Health::All,
+                Health::HealthyOrElseAll => Health::Healthy,
+                asked => asked,
+            };
+            if health == Health::Healthy {
+                chosen.retain(live);
+            }
+            let matched = chosen.len() as u64;
+            chosen.truncate(self.limit);
+            let body = InstancesAnswer {
+                namespace: known.namespace.to_string(),
+                service: known.name.to_string(),
+                block,
+                mode: at.mode,
+                health,
+                matched,
+                instances: chosen.iter().map(|instance| instance.served(live(instance), Observed::default())).collect(),
+            };
+            Ok((Arc::new(Ready::new(at.mode, None, written(&body)?)), block, then))
+        })?;
+        let (ready, block, now) = ready;
+        Ok(Found { ready, at: At { block, now, head_time: now, ..at } })
     }
 
     /// The instances to answer with, the doubtful ones last, and what they are.

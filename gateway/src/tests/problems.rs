@@ -22,6 +22,7 @@ async fn a_bad_parameter_is_named_with_what_was_sent_and_what_is_allowed() {
         (format!("{PATH}?limit=99999999999999999999"), "limit", "99999999999999999999"),
         (format!("{PATH}?health=sick"), "health", "sick"),
         (format!("{PATH}?health="), "health", ""),
+        (format!("{PATH}?consistency=sure"), "consistency", "sure"),
         (format!("{PATH}?version=latest"), "version", "latest"),
         (format!("{PATH}?version="), "version", ""),
         (format!("{PATH}?zone=a&zone=b"), "zone", "b"),
@@ -46,7 +47,7 @@ async fn a_bad_parameter_is_named_with_what_was_sent_and_what_is_allowed() {
     }
     for (path, parameter) in [
         (format!("{PATH}?healht=all"), "healht"),
-        (format!("{PATH}?consistency=latest"), "consistency"),
+        (format!("{PATH}?consistent=true"), "consistent"),
         (format!("{PATH}?meta.=x"), "meta."),
         (format!("{PATH}?meta=x"), "meta"),
         (format!("{PATH}?Limit=1"), "Limit"),

@@ -1,0 +1,111 @@
+//! What rosters were, for answers as of a block that is final, or as good as final.
+//!
+//! The index is at the head of the chain. Going back from there to a block takes what changed since: a gateway has seen
+//! that if it was there, so a gateway that has just started knows no past yet. It goes back to heads that it has seen.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use api::{BlockInfo, timestamp};
+use domain::InstanceId;
+use store::rows::Checkpoint;
+
+use crate::service::Instance;
+
+/// The most changes of one service that are kept: more do not come before blocks are final.
+const CHANGES: usize = 100_000;
+
+/// The most heads that are kept.
+const HEADS: usize = 100_000;
+
+/// The changes of one service, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past {
+    changes: VecDeque<Change>,
+    /// What was before this block is forgotten.
+    from: u64,
+}
+
+/// Until a block came, an instance was this; or it was not on the roster.
+#[derive(Debug, Clone)]
+struct Change {
+    block: u64,
+    id: InstanceId,
+    was: Option<Arc<Instance>>,
+}
+
+impl Past {
+    /// With the block an instance ceased to be what it was.
+    pub(crate) fn note(&mut self, block: u64, id: InstanceId, was: Option<Arc<Instance>>) {
+        if self.changes.len() == CHANGES
+            && let Some(oldest) = self.changes.pop_front()
+        {
+            self.from = oldest.block;
+        }
+        self.changes.push_back(Change { block, id, was });
+    }
+
+    /// Nobody will ask for what was before this block any more.
+    pub(crate) fn forget(&mut self, before: u64) {
+        while self.changes.front().is_some_and(|change| change.block <= before) {
+            self.changes.pop_front();
+        }
+        if self.changes.is_empty() {
+            self.changes.shrink_to_fit();
+        }
+    }
+
+    /// From which block on it is known what was.
+    pub(crate) fn from(&self) -> u64 {
+        self.from
+    }
+
+    /// The roster after a block, out of the roster `now`.
+    pub(crate) fn rewind(&self, mut now: BTreeMap<InstanceId, Arc<Instance>>, block: u64) -> Vec<Arc<Instance>> {
+        for change in self.changes.iter().rev().take_while(|change| change.block > block) {
+            match &change.was {
+                Some(was) => now.insert(change.id, Arc::clone(was)),
+                None => now.remove(&change.id),
+            };
+        }
+        now.into_values().collect()
+    }
+}
+
+/// The heads that this gateway has seen, lowest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heads(VecDeque<BlockInfo>);
+
+impl Heads {
+    /// Another head. `whole`: what is between the last one and this one is not known, nor whether the last one still is
+    /// a block of the chain, unless it is final.
+    pub(crate) fn see(&mut self, checkpoint: &Checkpoint, whole: bool) {
+        let head = BlockInfo {
+            number: checkpoint.head.number,
+            hash: checkpoint.head.hash,
+            time: timestamp::from_seconds(checkpoint.head_time),
+        };
+        let stays = if whole { checkpoint.heads.finalized } else { head.number.saturating_sub(1) };
+        while self.0.back().is_some_and(|last| last.number > stays) {
+            self.0.pop_back();
+        }
+        self.0.push_back(head);
+        // The last one that is final is the one to go back to.
+        while self.0.len() > HEADS || self.0.get(1).is_some_and(|second| second.number <= checkpoint.heads.finalized) {
+            self.0.pop_front();
+        }
+    }
+
+    /// The newest head at or below a height.
+    pub(crate) fn at_or_below(&self, height: u64) -> Option<BlockInfo> {
+        let after = self.0.partition_point(|head| head.number <= height);
+        after.checked_sub(1).and_then(|last| self.0.get(last).copied())
+    }
+
+    /// The first one that is known.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.0.front().map(|head| head.number)
+    }
+}
