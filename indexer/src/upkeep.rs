@@ -11,7 +11,7 @@ use store::{
 };
 
 use crate::{
-    IndexerError,
+    IndexerError, Vitals,
     apply::Entry,
     index::Index,
     log::{When, when},
@@ -167,8 +167,9 @@ fn undated(source: &Source, row: &EventRow) -> IndexerError {
 
 /// Asks for the times of blocks that were indexed before times were noted. Those that the node does not have are not on
 /// the chain any more, and go with the reorg that comes.
-pub(crate) async fn date(source: &Source, writer: &Writer) -> Result<(), IndexerError> {
+pub(crate) async fn date(source: &Source, writer: &Writer, vitals: &Vitals) -> Result<(), IndexerError> {
     loop {
+        vitals.tick();
         let blocks = writer.undated().await?;
         let times = source.times(blocks).await?;
         if times.is_empty() {

@@ -57,9 +57,6 @@ impl Reindex {
         let options = live.connect_options().as_ref().clone().application_name("rollcall-reindex").options([
             // To drop large tables takes its time.
             ("statement_timeout", "0"),
-            ("tcp_keepalives_idle", "1"),
-            ("tcp_keepalives_interval", "1"),
-            ("tcp_keepalives_count", "2"),
         ]);
         let mut db = PgConnection::connect_with(&options).await?;
         let lock = "SELECT pg_try_advisory_lock(hashtext('rollcall_reindex'))";
