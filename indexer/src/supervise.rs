@@ -70,18 +70,8 @@ pub async fn run_with_vitals(config: Config, shutdown: CancellationToken, vitals
     let mut beside = JoinSet::new();
     let (watched, to_watch) = (config.clone(), vitals.clone());
     beside.spawn(vitals.record(async move { check::watch(&watched, &to_watch).await }));
-    let mut supervisor = Supervisor {
-        config,
-        clock,
-        progress,
-        vitals: vitals.clone(),
-        pool,
-        candidate,
-        writer,
-        nodes,
-        hashes: false,
-        trouble,
-    };
+    let mut supervisor =
+        Supervisor { config, clock, progress, vitals: vitals.clone(), pool, candidate, writer, nodes, trouble };
     tokio::select! {
         () = shutdown.cancelled() => {
             tracing::info!("indexer: told to stop");
@@ -109,8 +99,6 @@ struct Supervisor {
     candidate: Option<Candidate>,
     writer: Option<Writer>,
     nodes: Nodes,
-    /// Whether a node proved that the chain's headers hash as Ethereum's.
-    hashes: bool,
     trouble: Trouble,
 }
 
@@ -208,9 +196,12 @@ impl Supervisor {
         }
         let stored = stored.ok_or(StoreError::NoIndex)?;
         guard::check(&source, &stored.origin).await?;
-        self.check_headers(&source)?;
+        guard::headers(&source, &stored)?;
         self.check_deploy_block(&stored)?;
         let (writer, checkpoint) = self.take_over(pool, stored).await?;
+        if !checkpoint.headers_hash && source.proves(checkpoint.origin.genesis_hash) {
+            writer.note_headers_hash().await?;
+        }
         upkeep::date(&source, &writer, &self.vitals).await?;
         let heartbeats_from = writer.upkeep().await?.heartbeats_from;
 
@@ -269,16 +260,6 @@ impl Supervisor {
             tokio::time::sleep(STANDBY).await;
         }
         self.vitals.leads();
-        Ok(())
-    }
-
-    /// Another node of this chain had headers that hash: then one whose headers do not is no node of another kind of chain.
-    fn check_headers(&mut self, source: &Source) -> Result<(), IndexerError> {
-        if source.is_foreign() && self.hashes {
-            let what = "its first block does not hash to the hash that it gives, and another node's does".to_owned();
-            return Err(IndexerError::Lied { node: source.to_string(), what });
-        }
-        self.hashes |= source.is_verified();
         Ok(())
     }
 

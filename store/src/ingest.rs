@@ -280,6 +280,18 @@ impl Writer {
         if done.rows_affected() == 1 { Ok(()) } else { Err(self.fenced(head)) }
     }
 
+    /// Notes that the chain's headers hash as Ethereum's. Does nothing if this writer was replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn note_headers_hash(&self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE checkpoint SET headers_hash = true WHERE writer_epoch = $1")
+            .bind(self.epoch)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Notes why the index is not well, or that it is. Does nothing if this writer was replaced.
     ///
     /// # Errors

@@ -160,7 +160,8 @@ impl Reindex {
             "UPDATE rollcall_next.checkpoint AS beside
              SET writer_epoch = greatest(live.writer_epoch, beside.writer_epoch) + 1,
                  change_seq = greatest(live.change_seq, beside.change_seq) + 1,
-                 confirmations = greatest(live.confirmations, beside.confirmations) + 1
+                 confirmations = greatest(live.confirmations, beside.confirmations) + 1,
+                 headers_hash = live.headers_hash OR beside.headers_hash
              FROM checkpoint AS live RETURNING beside.change_seq",
         )
         .fetch_one(&mut *tx)

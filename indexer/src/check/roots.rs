@@ -71,6 +71,7 @@ async fn compare(source: &Source, pool: &PgPool) -> Result<Found, IndexerError> 
     let words = all_words(&mut audit).await?;
     drop(audit);
     guard::check(source, &stored.origin).await?;
+    guard::headers(source, &stored)?;
     let wrong = match wrong(source, words, stored.head).await? {
         // Nobody knows whose a word is that is not there.
         Some(Difference { what, instance: None }) => {
