@@ -37,6 +37,7 @@ mod rebuild;
 pub(crate) mod uptime;
 mod write;
 
+pub use heartbeats::OldPlace;
 pub use load::{History, Touched, checkpoint};
 pub use rebuild::Whole;
 pub use uptime::RollUp;
