@@ -208,6 +208,7 @@ fn checkpoint(number: u64) -> Checkpoint {
             endorsements: None,
             deploy_block: BlockRef { number: 1, hash: B256::repeat_byte(5) },
         },
+        headers_hash: false,
         head: BlockRef { number, hash: B256::repeat_byte(6) },
         head_time: NOW,
         heads: Heads { latest: number, safe: number - 32, finalized: number - 64 },

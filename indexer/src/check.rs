@@ -123,6 +123,7 @@ pub async fn check(config: &Config, told: impl FnMut(Progress)) -> Result<Report
     let mut audit = Audit::begin(&pool).await?;
     let stored = audit.checkpoint().clone();
     guard::check(&source, &stored.origin).await?;
+    guard::headers(&source, &stored)?;
     let history = History::new(audit.upkeep());
     let (found, state) = Default::default();
     let range = Range::new(config.max_range);

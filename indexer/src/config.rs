@@ -15,6 +15,9 @@ pub struct Config {
     pub rpc_urls: Vec<String>,
     /// The database: `postgres://user:password@host:port/database`. The schema is made by the indexer itself.
     pub database_url: String,
+    /// For how long the database may say nothing at all until its connections are given up and made anew. It is asked
+    /// something small every second, whatever else it works on.
+    pub database_patience: Duration,
     /// Which index of the database: the one that gateways read, unless one is built anew beside it
     /// ([`reindex`](mod@crate::reindex)).
     pub place: Place,
@@ -47,11 +50,12 @@ pub struct Config {
 
 impl Config {
     /// The settings with their defaults: look every 500 ms, 2,000 blocks per request, a window of 256 blocks, heartbeats of
-    /// 30 days, roots every ten minutes.
+    /// 30 days, roots every ten minutes, ten seconds for a database that says nothing.
     pub fn new(rpc_url: impl Into<String>, database_url: impl Into<String>, contract: Address) -> Self {
         Self {
             rpc_urls: vec![rpc_url.into()],
             database_url: database_url.into(),
+            database_patience: Duration::from_secs(10),
             place: Place::Live,
             contract,
             endorsements: None,
@@ -72,6 +76,7 @@ impl std::fmt::Debug for Config {
     /// Without the URLs: both may hold secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Config")
+            .field("database_patience", &self.database_patience)
             .field("place", &self.place)
             .field("contract", &self.contract)
             .field("endorsements", &self.endorsements)

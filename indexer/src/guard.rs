@@ -5,7 +5,7 @@
 
 use bindings::canonical;
 use domain::{Address, BlockRef};
-use store::rows::{BlockRow, Origin};
+use store::rows::{BlockRow, Checkpoint, Origin};
 
 use crate::{IndexerError, error::RpcFailure, source::Source};
 
@@ -36,6 +36,25 @@ pub(crate) async fn check(source: &Source, stored: &Origin) -> Result<(), Indexe
         None => return no_contract(source, source.contract(), stored.chain_id, head),
     }
     check_endorsements(source, stored.chain_id, head).await
+}
+
+/// A node whose first block does not hash is believed, or outvoted: it may be one of a chain with other headers. Not if the
+/// chain's first block was shown to hash.
+///
+/// # Errors
+/// [`IndexerError::Lied`].
+pub(crate) fn headers(source: &Source, stored: &Checkpoint) -> Result<(), IndexerError> {
+    if source.is_foreign() && stored.headers_hash {
+        let what = "its first block does not hash to the hash that it gives, and the chain's does".to_owned();
+        return Err(IndexerError::Lied { node: source.to_string(), what });
+    }
+    if source.is_foreign() {
+        tracing::warn!(
+            node = %source,
+            "the headers of this chain do not hash as Ethereum's: nodes are compared with each other, and one alone is believed"
+        );
+    }
+    Ok(())
 }
 
 /// The endorsements must be those of our registry: the epochs in them are those of its instances.

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{BlockRef, Clock};
 use store::{
     StoreError,
+    pulse::Pulse,
     reindex::{NotYet, Reindex, Swap},
     rows::Checkpoint,
     schema::{self, PgPool, Place},
@@ -63,8 +64,8 @@ pub async fn reindex(
     // The check on a schedule looks at the index in use.
     let config = Config { place: Place::Beside, check_every: None, ..config };
     let work = run_with_progress(config.clone(), clock.clone(), shutdown, progress.clone());
-    let (reindex, checked, agrees, seen, said) = (Some(reindex), false, false, None, None);
-    let mut builder = Builder { config, live, reindex, clock, progress, checked, agrees, seen, said };
+    let (pulse, reindex, checked, agrees, seen, said) = (None, Some(reindex), false, false, None, None);
+    let mut builder = Builder { config, live, pulse, reindex, clock, progress, checked, agrees, seen, said };
     let done = tokio::select! {
         ended = work => {
             ended?;
@@ -81,6 +82,7 @@ pub async fn reindex(
 struct Builder {
     config: Config,
     live: PgPool,
+    pulse: Option<Pulse>,
     reindex: Option<Reindex>,
     clock: Arc<dyn Clock>,
     progress: watch::Sender<Progress>,
@@ -119,8 +121,24 @@ impl Builder {
         }
     }
 
-    /// Tries to put the new index in use, if it is at the tip.
+    /// As long as the database answers.
     async fn look(&mut self) -> Result<Option<Swap>, StoreError> {
+        if self.live.is_closed() {
+            self.live = schema::connect_to(&self.config.database_url, Place::Live).await?;
+            self.pulse = None;
+        }
+        let live = self.live.clone();
+        let mut pulse = match self.pulse.take() {
+            Some(pulse) => pulse,
+            None => Pulse::connect(&live, self.config.database_patience).await?,
+        };
+        let looked = pulse.guard(&live, self.try_swap()).await;
+        self.pulse = Some(pulse);
+        looked
+    }
+
+    /// Tries to put the new index in use, if it is at the tip.
+    async fn try_swap(&mut self) -> Result<Option<Swap>, StoreError> {
         let phase = self.progress.borrow().phase;
         let again = self.reindex.is_none();
         let reindex = match &mut self.reindex {
@@ -170,8 +188,9 @@ impl Builder {
 
     /// The tables before are in nobody's way: if they cannot be dropped now, the next reindex does it.
     async fn drop_old(&mut self) {
-        let Some(reindex) = &mut self.reindex else { return };
-        if let Err(error) = reindex.drop_old().await {
+        let (Some(reindex), Some(pulse)) = (&mut self.reindex, &mut self.pulse) else { return };
+        let dropped: Result<(), StoreError> = pulse.guard(&self.live, reindex.drop_old()).await;
+        if let Err(error) = dropped {
             tracing::warn!(%error, schema = OLD, "reindex: the tables of the old index stay for now");
         }
     }

@@ -68,6 +68,8 @@ pub(crate) struct Source {
     verify: Verify,
     /// Whether it is believed for that reason alone.
     foreign: bool,
+    /// The hash of the first block, if that is the hash of its header.
+    proved: Option<B256>,
     /// The headers of the last blocks that it told, for whoever wants to verify their logs next.
     told: Mutex<VecDeque<rpc::Header>>,
 }
@@ -124,6 +126,7 @@ impl Source {
             patience,
             verify: Verify::None,
             foreign: false,
+            proved: None,
             told: Mutex::default(),
         })
     }
@@ -136,14 +139,9 @@ impl Source {
         }
         let block: Option<Value> = self.ask("eth_getBlockByNumber", (BlockNumberOrTag::Number(0), false)).await?;
         let block = block.and_then(|block| serde_json::from_value::<rpc::Block>(block).ok());
-        if block.is_some_and(|block| hashes(&block.header)) {
-            self.verify = verify;
-        } else {
-            self.foreign = true;
-            tracing::warn!(
-                node = %self,
-                "the headers of this chain do not hash as Ethereum's: nodes are compared with each other, and one alone is believed"
-            );
+        match block.filter(|block| hashes(&block.header)) {
+            Some(block) => (self.verify, self.proved) = (verify, Some(block.header.hash)),
+            None => self.foreign = true,
         }
         Ok(())
     }
@@ -153,9 +151,9 @@ impl Source {
         self.foreign
     }
 
-    /// Whether its headers prove something, and were found to hash.
-    pub(crate) fn is_verified(&self) -> bool {
-        self.verify != Verify::None
+    /// Whether it showed that the header of the block 0 with this hash does hash to it.
+    pub(crate) fn proves(&self, genesis: B256) -> bool {
+        self.proved == Some(genesis)
     }
 
     /// The registry that we ask about.

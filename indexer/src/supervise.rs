@@ -4,6 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use domain::Clock;
 use store::{
+    StoreError,
     ingest::{self, Writer, leader::Candidate},
     rows::Checkpoint,
     schema::{self, PgPool},
@@ -69,18 +70,8 @@ pub async fn run_with_vitals(config: Config, shutdown: CancellationToken, vitals
     let mut beside = JoinSet::new();
     let (watched, to_watch) = (config.clone(), vitals.clone());
     beside.spawn(vitals.record(async move { check::watch(&watched, &to_watch).await }));
-    let mut supervisor = Supervisor {
-        config,
-        clock,
-        progress,
-        vitals: vitals.clone(),
-        pool,
-        candidate,
-        writer,
-        nodes,
-        hashes: false,
-        trouble,
-    };
+    let mut supervisor =
+        Supervisor { config, clock, progress, vitals: vitals.clone(), pool, candidate, writer, nodes, trouble };
     tokio::select! {
         () = shutdown.cancelled() => {
             tracing::info!("indexer: told to stop");
@@ -108,8 +99,6 @@ struct Supervisor {
     candidate: Option<Candidate>,
     writer: Option<Writer>,
     nodes: Nodes,
-    /// Whether a node proved that the chain's headers hash as Ethereum's.
-    hashes: bool,
     trouble: Trouble,
 }
 
@@ -130,6 +119,11 @@ impl Supervisor {
             if matches!(error, IndexerError::Store(_)) {
                 // The database may have lost what we wrote last: gateways must not take what comes for its continuation.
                 self.writer = None;
+            }
+            let is_silent = matches!(error, IndexerError::Store(StoreError::Silent(_)));
+            if let Some(pool) = self.pool.take_if(|pool| is_silent || pool.is_closed()) {
+                // Connections that nothing comes out of would hang in whoever uses them next.
+                drop(pool.close());
             }
             if is_fatal {
                 return Err(error);
@@ -165,27 +159,50 @@ impl Supervisor {
 
     /// From connecting to the first trouble.
     async fn session(&mut self) -> Result<Infallible, IndexerError> {
-        let pool = self.pool().await?;
-        self.lead(&pool).await?;
+        let (pool, mut candidate) = self.connect().await?;
+        self.lead(&mut candidate).await?;
+        let vitals = self.vitals.clone();
+        // A connection may be lost alone.
+        let stands_still = async {
+            let stood = vitals.stands_still().await;
+            drop(pool.close());
+            Err(StoreError::Silent(stood).into())
+        };
+        let work = async {
+            tokio::select! {
+                stood = stands_still => stood,
+                ended = self.work(&pool) => ended,
+            }
+        };
+        let Err(error) = candidate.pulse().guard(&pool, work).await;
+        self.candidate = Some(candidate).filter(|candidate| !candidate.is_lost());
+        Err(error)
+    }
+
+    /// From leading to the first trouble.
+    async fn work(&mut self, pool: &PgPool) -> Result<Infallible, IndexerError> {
         let contracts = Contracts { registry: self.config.contract, endorsements: self.config.endorsements };
         let several = self.nodes.are_several();
         let no_node = || IndexerError::Config { setting: "rpc_url", reason: "there is none".to_owned() };
         let (url, range) = self.nodes.pick(self.clock.monotonic()).ok_or_else(no_node)?;
         let mut source = Source::connect(url, contracts, several).await?;
         source.verify(self.config.verify.unwrap_or(Verify::Receipts)).await?;
-        let mut stored = ingest::checkpoint(&pool).await?;
+        let mut stored = ingest::checkpoint(pool).await?;
         if stored.is_none() {
             let (origin, start) = guard::found(&source, self.config.deploy_block).await?;
             let heads = source.heads(source.latest().await?.block.number).await?;
-            ingest::init(&pool, &origin, &start, heads).await?;
-            stored = ingest::checkpoint(&pool).await?;
+            ingest::init(pool, &origin, &start, heads).await?;
+            stored = ingest::checkpoint(pool).await?;
         }
-        let stored = stored.ok_or(store::StoreError::NoIndex)?;
+        let stored = stored.ok_or(StoreError::NoIndex)?;
         guard::check(&source, &stored.origin).await?;
-        self.check_headers(&source)?;
+        guard::headers(&source, &stored)?;
         self.check_deploy_block(&stored)?;
-        let (writer, checkpoint) = self.take_over(&pool, stored).await?;
-        upkeep::date(&source, &writer).await?;
+        let (writer, checkpoint) = self.take_over(pool, stored).await?;
+        if !checkpoint.headers_hash && source.proves(checkpoint.origin.genesis_hash) {
+            writer.note_headers_hash().await?;
+        }
+        upkeep::date(&source, &writer, &self.vitals).await?;
         let heartbeats_from = writer.upkeep().await?.heartbeats_from;
 
         self.progress.send_modify(|progress| {
@@ -210,21 +227,29 @@ impl Supervisor {
         follow(&Arc::new(source), &scout, &mut index, (&self.config, range), &*self.clock, &mut self.trouble).await
     }
 
-    async fn pool(&mut self) -> Result<PgPool, IndexerError> {
-        if let Some(pool) = &self.pool {
-            return Ok(pool.clone());
+    async fn connect(&mut self) -> Result<(PgPool, Candidate), IndexerError> {
+        let (pool, is_new) = match &self.pool {
+            Some(pool) => (pool.clone(), false),
+            None => (schema::connect_to(&self.config.database_url, self.config.place).await?, true),
+        };
+        let mut candidate = match self.candidate.take() {
+            Some(candidate) => candidate,
+            None => Candidate::connect(&pool, self.config.database_patience).await?,
+        };
+        if is_new {
+            // It may take long: to move large tables takes its time.
+            let migrated = candidate.pulse().guard(&pool, schema::migrate(&pool));
+            tokio::select! {
+                never = self.vitals.ticks() => match never {},
+                migrated = migrated => migrated?,
+            }
+            self.pool = Some(pool.clone());
         }
-        let pool = schema::connect_to(&self.config.database_url, self.config.place).await?;
-        schema::migrate(&pool).await?;
-        Ok(self.pool.insert(pool).clone())
+        Ok((pool, candidate))
     }
 
     /// Waits until no other indexer works on the database.
-    async fn lead(&mut self, pool: &PgPool) -> Result<(), IndexerError> {
-        let mut candidate = match self.candidate.take() {
-            Some(candidate) => candidate,
-            None => Candidate::connect(pool).await?,
-        };
+    async fn lead(&mut self, candidate: &mut Candidate) -> Result<(), IndexerError> {
         while !candidate.leads().await? {
             let news = self
                 .progress
@@ -236,17 +261,6 @@ impl Supervisor {
             tokio::time::sleep(STANDBY).await;
         }
         self.vitals.leads();
-        self.candidate = Some(candidate);
-        Ok(())
-    }
-
-    /// Another node of this chain had headers that hash: then one whose headers do not is no node of another kind of chain.
-    fn check_headers(&mut self, source: &Source) -> Result<(), IndexerError> {
-        if source.is_foreign() && self.hashes {
-            let what = "its first block does not hash to the hash that it gives, and another node's does".to_owned();
-            return Err(IndexerError::Lied { node: source.to_string(), what });
-        }
-        self.hashes |= source.is_verified();
         Ok(())
     }
 

@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use domain::{Clock, Heads, InstanceId};
 use store::{
-    ingest::{RollUp, Writer},
+    ingest::{OldPlace, RollUp, Writer},
     rows::{BlockRow, DAY, EventRow, LeaseRow, UptimeRow},
 };
 
 use crate::{
-    IndexerError,
+    IndexerError, Vitals,
     apply::Entry,
     index::Index,
     log::{When, when},
@@ -19,8 +19,11 @@ use crate::{
     uptime::Uptimes,
 };
 
-/// How long to wait with dropping old heartbeats while somebody reads them.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait with dropping old heartbeats while somebody reads them: a look costs nothing, and most read for a moment.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long it is not said again that somebody does.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// What is under way.
 #[derive(Default)]
@@ -30,6 +33,10 @@ pub(crate) struct Upkeep {
     done: Option<u64>,
     /// When to try again to drop heartbeats.
     again: Option<Duration>,
+    /// When it was said last that somebody reads them.
+    said: Option<Duration>,
+    /// Up to where the old heartbeats are thinned out, if that is under way.
+    thinned: Option<OldPlace>,
 }
 
 struct Rolling {
@@ -39,7 +46,7 @@ struct Rolling {
 }
 
 impl Upkeep {
-    /// Rolls up a few thousand events of days that are over, or drops heartbeats. Returns whether there is more to do.
+    /// Rolls up a few thousand events of days that are over, or drops heartbeats, or thins out a page of the old ones. Returns whether there is more to do.
     pub(crate) async fn step(
         &mut self,
         source: &Source,
@@ -47,6 +54,10 @@ impl Upkeep {
         heads: Heads,
         clock: &dyn Clock,
     ) -> Result<bool, IndexerError> {
+        if let Some(place) = self.thinned.take() {
+            self.thinned = index.writer.thin_heartbeats(index.head, &place).await?;
+            return Ok(self.thinned.is_some());
+        }
         let settled = index.settled(index.head, heads);
         let oldest = |day: u64| match index.keep_heartbeats {
             0 => 0,
@@ -74,14 +85,18 @@ impl Upkeep {
                     return Ok(false);
                 }
                 let Some(to) = index.writer.drop_heartbeats(index.head, from, block.block.number).await? else {
-                    tracing::info!("old heartbeats stay for now: somebody reads them");
-                    self.again = Some(now.saturating_add(PATIENCE));
+                    if self.said.is_none_or(|said| now.saturating_sub(said) > SAY_EVERY) {
+                        tracing::info!("old heartbeats stay for now: somebody reads them");
+                        self.said = Some(now);
+                    }
+                    self.again = Some(now.saturating_add(AGAIN));
                     return Ok(false);
                 };
                 index.heartbeats_from = to;
-                if to < from {
-                    return Ok(true);
+                if to == from {
+                    self.thinned = Some(OldPlace::default());
                 }
+                return Ok(true);
             }
         }
         self.done = Some(settled);
@@ -167,8 +182,9 @@ fn undated(source: &Source, row: &EventRow) -> IndexerError {
 
 /// Asks for the times of blocks that were indexed before times were noted. Those that the node does not have are not on
 /// the chain any more, and go with the reorg that comes.
-pub(crate) async fn date(source: &Source, writer: &Writer) -> Result<(), IndexerError> {
+pub(crate) async fn date(source: &Source, writer: &Writer, vitals: &Vitals) -> Result<(), IndexerError> {
     loop {
+        vitals.tick();
         let blocks = writer.undated().await?;
         let times = source.times(blocks).await?;
         if times.is_empty() {

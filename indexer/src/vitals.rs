@@ -4,6 +4,7 @@
 //! - `recorded`: a task whose figures are those of this indexer, and not of the process
 
 use std::{
+    convert::Infallible,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -24,6 +25,9 @@ pub(crate) use signs::{Condition, Health};
 
 /// Between two looks at what of the figures can be forgotten: without it, and without anybody who reads them, they grow.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Between two looks at the loop.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How an indexer feels. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -78,6 +82,29 @@ impl Vitals {
     /// The loop is at work.
     pub(crate) fn tick(&self) {
         self.signs().ticked = self.now();
+    }
+
+    /// The loop is at work on one thing that takes its time, as long as this is waited for.
+    pub(crate) async fn ticks(&self) -> Infallible {
+        loop {
+            self.tick();
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until the loop has stood still for longer than any step of it takes, and answers for how long.
+    pub(crate) async fn stands_still(&self) -> Duration {
+        let mut before = None;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let (ticked, now) = (self.signs().ticked, self.now());
+            let stood = now.saturating_sub(ticked);
+            // Seen twice: after a leap of the clock, such as when the machine was asleep, the loop has its chance.
+            if stood > signs::STANDSTILL && before == Some(ticked) {
+                return stood;
+            }
+            before = Some(ticked);
+        }
     }
 
     /// The loop is at rest on purpose, for so long.

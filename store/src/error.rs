@@ -1,5 +1,7 @@
 //! What can go wrong between us and Postgres.
 
+use std::time::Duration;
+
 use sqlx::migrate::MigrateError;
 
 /// An error of the store.
@@ -9,6 +11,9 @@ pub enum StoreError {
     /// Postgres did not answer, or said no.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// Postgres said nothing at all: its machine or the network may be gone.
+    #[error("database: it has said nothing for {0:?}")]
+    Silent(Duration),
     /// The schema could not be brought up to date.
     #[error("database schema: {0}")]
     Migrate(#[from] MigrateError),
@@ -60,7 +65,7 @@ impl StoreError {
                 is_refusal(e)
             }
             Self::Migrate(_) => true,
-            Self::NoIndex | Self::Fenced { .. } | Self::TooLarge { .. } => false,
+            Self::Silent(_) | Self::NoIndex | Self::Fenced { .. } | Self::TooLarge { .. } => false,
         }
     }
 }

@@ -39,6 +39,7 @@ mod statements;
 pub(crate) mod uptime;
 mod write;
 
+pub use heartbeats::OldPlace;
 pub use load::{History, Touched, checkpoint};
 pub use rebuild::Whole;
 pub use uptime::RollUp;
@@ -278,6 +279,18 @@ impl Writer {
         .execute(&self.pool)
         .await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(self.fenced(head)) }
+    }
+
+    /// Notes that the chain's headers hash as Ethereum's. Does nothing if this writer was replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn note_headers_hash(&self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE checkpoint SET headers_hash = true WHERE writer_epoch = $1")
+            .bind(self.epoch)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Notes why the index is not well, or that it is. Does nothing if this writer was replaced.

@@ -5,7 +5,7 @@
 //!
 //! In reading order:
 //! - [`rows`]: the rows of the tables as types
-//! - [`schema`]: connect, migrate, the roles
+//! - [`schema`]: connect, migrate, the roles; [`pulse`]: is the database still there
 //! - [`ingest`]: what the indexer writes
 //! - [`query`]: what the gateway reads
 //! - [`audit`]: what a check of the whole index reads
@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod ingest;
+pub mod pulse;
 pub mod query;
 pub mod reindex;
 pub mod rows;

@@ -57,9 +57,6 @@ impl Reindex {
         let options = live.connect_options().as_ref().clone().application_name("rollcall-reindex").options([
             // To drop large tables takes its time.
             ("statement_timeout", "0"),
-            ("tcp_keepalives_idle", "1"),
-            ("tcp_keepalives_interval", "1"),
-            ("tcp_keepalives_count", "2"),
         ]);
         let mut db = PgConnection::connect_with(&options).await?;
         let lock = "SELECT pg_try_advisory_lock(hashtext('rollcall_reindex'))";
@@ -163,7 +160,8 @@ impl Reindex {
             "UPDATE rollcall_next.checkpoint AS beside
              SET writer_epoch = greatest(live.writer_epoch, beside.writer_epoch) + 1,
                  change_seq = greatest(live.change_seq, beside.change_seq) + 1,
-                 confirmations = greatest(live.confirmations, beside.confirmations) + 1
+                 confirmations = greatest(live.confirmations, beside.confirmations) + 1,
+                 headers_hash = live.headers_hash OR beside.headers_hash
              FROM checkpoint AS live RETURNING beside.change_seq",
         )
         .fetch_one(&mut *tx)

@@ -31,6 +31,8 @@ pub struct Origin {
 pub struct Checkpoint {
     /// What the index mirrors.
     pub origin: Origin,
+    /// Whether the chain's headers were shown to hash as Ethereum's: once true, always true.
+    pub headers_hash: bool,
     /// The last fully applied block.
     pub head: BlockRef,
     /// Its timestamp in seconds.

@@ -11,7 +11,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::StoreError;
+use crate::{StoreError, pulse::NOTICED};
 
 pub use sqlx::PgPool;
 
@@ -58,6 +58,7 @@ pub async fn connect_to(url: &str, place: Place) -> Result<PgPool, StoreError> {
         // Compiling takes longer than any statement here.
         ("jit", "off"),
     ]);
+    let options = options.options(NOTICED);
     let options = match place {
         Place::Live => options,
         Place::Beside => options.options([("search_path", BESIDE)]),

@@ -2,6 +2,7 @@
 
 mod bad_queries;
 mod check;
+mod cut_wire;
 mod differential;
 mod expiry;
 mod governance;

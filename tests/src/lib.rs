@@ -8,10 +8,12 @@
 //! - [`part`]: an indexer or gateway that can be stopped and started again
 //! - [`database`]: one Postgres for all tests of a process, a database for each
 //! - [`watched`]: an indexer whose probes are asked, by a clock of the test's
+//! - [`relay`]: a wire to Postgres that can be cut
 //! - [`wait`]: waiting for conditions
 
 pub mod database;
 pub mod part;
+pub mod relay;
 pub mod wait;
 pub mod watched;
 pub mod world;

@@ -5,7 +5,11 @@
 //! against its header. What it does not see is what the contracts do not keep: [`check`](super::check) does.
 
 use domain::{BlockRef, InstanceId};
-use store::{audit::Audit, schema};
+use store::{
+    audit::Audit,
+    pulse::Pulse,
+    schema::{self, PgPool},
+};
 
 use super::{Difference, words};
 use crate::{Config, IndexerError, Verify, apply::State, guard, log::Contracts, source::Source, storage::Storage};
@@ -55,21 +59,28 @@ async fn roots_by(url: &str, config: &Config) -> Result<Found, IndexerError> {
     let mut source = Source::connect(url, contracts, config.rpc_urls.len() > 1).await?;
     source.verify(Verify::Headers).await?;
     let pool = schema::connect_to(&config.database_url, config.place).await?;
-    let mut audit = Audit::begin(&pool).await?;
+    let mut pulse = Pulse::connect(&pool, config.database_patience).await?;
+    let found = pulse.guard(&pool, compare(&source, &pool)).await?;
+    pool.close().await;
+    Ok(found)
+}
+
+async fn compare(source: &Source, pool: &PgPool) -> Result<Found, IndexerError> {
+    let mut audit = Audit::begin(pool).await?;
     let stored = audit.checkpoint().clone();
     let words = all_words(&mut audit).await?;
     drop(audit);
-    guard::check(&source, &stored.origin).await?;
-    let wrong = match wrong(&source, words, stored.head).await? {
+    guard::check(source, &stored.origin).await?;
+    guard::headers(source, &stored)?;
+    let wrong = match wrong(source, words, stored.head).await? {
         // Nobody knows whose a word is that is not there.
         Some(Difference { what, instance: None }) => {
-            let instance = Audit::begin(&pool).await?.first_lost_instance().await?;
+            let instance = Audit::begin(pool).await?.first_lost_instance().await?;
             let what = instance.map_or(what.clone(), |id| format!("{what}: the instance {id} has events and no state"));
             Some(Difference { what, instance })
         }
         wrong => wrong,
     };
-    pool.close().await;
     Ok(Found { at: stored.head, wrong })
 }
 

@@ -14,6 +14,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 /// of a large reorg.
 const TICKS_WITHIN: Duration = Duration::from_secs(300);
 
+/// When the loop has not ticked for so long, its connections are taken for lost, and it begins anew. Later than
+/// whoever watches [`TICKS_WITHIN`] would act.
+pub(crate) const STANDSTILL: Duration = Duration::from_secs(600);
+
 /// An index this many blocks behind the chain follows it.
 const FOLLOWING: u64 = 2;
 

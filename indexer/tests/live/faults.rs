@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use bindings::ServiceRegistry::heartbeatCall;
 use domain::{Clock, SystemClock};
 use faulty_rpc::{Fault, FaultyRpc, Part};
-use indexer::{Config, Phase, Verify, check::check};
+use indexer::{Config, IndexerError, Phase, Verify, check::check};
 
 use crate::world::{World, eventually, record, register};
 
@@ -168,6 +168,7 @@ async fn on_a_chain_with_other_headers_a_lie_is_outvoted() -> Result<()> {
     ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
     world.agrees().await?;
     ensure!(liar.asked("eth_getLogs") > 0 && liar.asked("eth_getBlockReceipts") == 0, "the first is asked, for logs");
+    ensure!(!world.checkpoint().await?.headers_hash);
     for fault in [Fault::OmitLogs, Fault::ForgeLog(Part::Data)] {
         liar.set(fault);
         ensure!(world.chain.send(&heartbeatCall { id: record(0, 0).id().0 }).await?);
@@ -265,4 +266,41 @@ async fn a_node_cannot_get_out_of_proving_what_others_proved() -> Result<()> {
     honest.set(Fault::None);
     ensure!(world.agrees().await?.instances.len() == 2);
     indexer.stop().await
+}
+
+/// What was proved once is in the database: a restart does not forget it.
+#[tokio::test]
+async fn a_node_cannot_get_out_of_proofs_after_a_restart_either() -> Result<()> {
+    let mut world = World::new().await?;
+    let node = world.anvil.as_ref().context("a node")?;
+    let good = node.rpc_url();
+    let other = FaultyRpc::start(&good, &node.ws_url()).await?;
+    other.set(Fault::OtherHeaders);
+    let liar = FaultyRpc::start(&other.url(), &other.ws_url()).await?;
+    liar.set(Fault::OmitLogs);
+    let indexer = world.index();
+    ensure!(world.chain.send(&register(record(0, 0), 30)).await?);
+    let before = world.agrees().await?.checkpoint.head;
+    indexer.stop().await?;
+
+    world.config.rpc_urls = vec![liar.url()];
+    let indexer = world.index();
+    ensure!(world.chain.send(&register(record(1, 0), 30)).await?);
+    // Nothing is written by one that has not found a node: it asks it again and again.
+    let asked = liar.asked_in_all();
+    eventually("a few attempts", async || (liar.asked_in_all() > asked + 20).then_some(())).await?;
+    ensure!(world.checkpoint().await?.head == before, "nothing of what it says is applied");
+    indexer.stop().await?;
+
+    world.config.rpc_urls = vec![liar.url(), good.clone()];
+    let indexer = world.index();
+    ensure!(world.agrees().await?.instances.len() == 2);
+    indexer.stop().await?;
+
+    // Nor is it believed about the index.
+    let error = check(&Config { rpc_urls: vec![liar.url()], ..world.config.clone() }, |_| {}).await;
+    let error = error.err().context("a check by a liar")?;
+    ensure!(matches!(error, IndexerError::Lied { .. }), "{error}");
+    ensure!(check(&Config { rpc_urls: vec![good], ..world.config.clone() }, |_| {}).await?.agrees());
+    Ok(())
 }

@@ -27,8 +27,19 @@ const DAYS: usize = 64;
 /// How many events a look for heartbeats reads at a time.
 const PAGE: i64 = 10_000;
 
+/// How many old heartbeats are looked at in one transaction: some ten milliseconds, in which nothing else is written.
+const OLD_PAGE: i64 = 2_000;
+
 /// SQLSTATE of "lock not available".
 const LOCKED: &str = "55P03";
+
+/// A place among the old heartbeats, by instance; before all of them by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OldPlace {
+    instance: Vec<u8>,
+    block_number: i64,
+    log_index: i64,
+}
 
 /// Takes out what blocks above a height said. `newest` are heartbeats of before: those that are gone come back.
 pub(super) async fn rewind(db: &mut PgConnection, above: i64, newest: &[HeartbeatRow]) -> Result<(), StoreError> {
@@ -52,6 +63,15 @@ pub(super) async fn rewind(db: &mut PgConnection, above: i64, newest: &[Heartbea
     }
     sqlx::query("UPDATE upkeep SET thinned_to = least(thinned_to, $1)").bind(above).execute(db).await?;
     Ok(())
+}
+
+/// Whether it failed because somebody else has a lock.
+fn is_locked<T>(done: Result<T, sqlx::Error>) -> Result<bool, sqlx::Error> {
+    match done {
+        Ok(_) => Ok(false),
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(LOCKED) => Ok(true),
+        Err(e) => Err(e),
+    }
 }
 
 impl Writer {
@@ -110,9 +130,11 @@ impl Writer {
 
     /// Drops the partition of the first day, if it is before `from`. What stays of it is the newest heartbeat of each
     /// instance up to the block `settled`, below which no reorg is expected, and all that came after it. Returns up to where
-    /// there is nothing left to drop, at most `from`; none if somebody reads the heartbeats just now: try again later.
+    /// there is nothing left to drop, at most `from`; none if somebody reads the heartbeats just now: try again later. It
+    /// does not wait for them.
     ///
-    /// A day at a time: nothing else is written meanwhile.
+    /// A day at a time: nothing else is written meanwhile. What is superseded by it goes by
+    /// [`thin_heartbeats`](Self::thin_heartbeats).
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
@@ -120,11 +142,10 @@ impl Writer {
         let settled = big("block number", settled)?;
         let mut tx = self.pool.begin().await?;
         self.hold(&mut tx, head).await?;
-        sqlx::query("SET LOCAL lock_timeout = '1500ms'").execute(&mut *tx).await?;
-        match sqlx::query("LOCK TABLE heartbeat").execute(&mut *tx).await {
-            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(LOCKED) => return Ok(None),
-            other => other?,
-        };
+        // Not its partitions, one of which a vacuum may be at work on.
+        if is_locked(sqlx::query("LOCK TABLE ONLY heartbeat NOWAIT").execute(&mut *tx).await)? {
+            return Ok(None);
+        }
         self.days().clear();
         let first: Option<i32> = sqlx::query_scalar(
             "SELECT min(to_date(substr(relname, 11), 'YYYY_MM_DD')) - date '1970-01-01'
@@ -135,7 +156,10 @@ impl Writer {
         let first = first.and_then(|day| u64::try_from(day).ok());
         let to = first.map_or(from, |day| from.min(day.saturating_add(1)));
         let from = big("day", to)?;
-        sqlx::query("SELECT heartbeat_drop($1, $2)").bind(from).bind(settled).execute(&mut *tx).await?;
+        let drop = sqlx::query("SELECT heartbeat_drop($1, $2)").bind(from).bind(settled);
+        if is_locked(drop.execute(&mut *tx).await)? {
+            return Ok(None);
+        }
         sqlx::query(
             "UPDATE upkeep SET heartbeats_from = greatest(heartbeats_from, $1), thinned_to = greatest(thinned_to, $2)",
         )
@@ -145,6 +169,52 @@ impl Writer {
         .await?;
         tx.commit().await?;
         Ok(Some(to))
+    }
+
+    /// Deletes, of the next page of the old heartbeats, those that a newer one of the same instance stands for: of the days
+    /// without partitions, and of blocks that were settled when the last one was dropped. Returns where to go on; none at
+    /// the end.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn thin_heartbeats(&self, head: BlockRef, after: &OldPlace) -> Result<Option<OldPlace>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        self.hold(&mut tx, head).await?;
+        let last: Option<(Vec<u8>, i64, i64)> = sqlx::query_as(
+            "SELECT * FROM (SELECT instance_id, block_number, log_index FROM heartbeat_old
+                            WHERE (instance_id, block_number, log_index) > ($1, $2, $3)
+                            ORDER BY instance_id, block_number, log_index LIMIT $4) AS page
+             ORDER BY instance_id DESC, block_number DESC, log_index DESC LIMIT 1",
+        )
+        .bind(&after.instance)
+        .bind(after.block_number)
+        .bind(after.log_index)
+        .bind(OLD_PAGE)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some((instance, block_number, log_index)) = last else { return Ok(None) };
+        // A value and not EXISTS, which Postgres may take for a join with all of the table.
+        sqlx::query(
+            "DELETE FROM heartbeat_old AS old USING upkeep
+             WHERE (old.instance_id, old.block_number, old.log_index) > ($1, $2, $3)
+               AND (old.instance_id, old.block_number, old.log_index) <= ($4, $5, $6)
+               AND old.time < upkeep.heartbeats_from * $7 AND old.block_number <= upkeep.thinned_to
+               AND (SELECT newer.block_number FROM heartbeat_old AS newer
+                    WHERE newer.instance_id = old.instance_id AND newer.block_number <= upkeep.thinned_to
+                      AND (newer.block_number, newer.log_index) > (old.block_number, old.log_index)
+                    LIMIT 1) IS NOT NULL",
+        )
+        .bind(&after.instance)
+        .bind(after.block_number)
+        .bind(after.log_index)
+        .bind(&instance)
+        .bind(block_number)
+        .bind(log_index)
+        .bind(big("seconds", DAY)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Some(OldPlace { instance, block_number, log_index }))
     }
 
     /// The next few thousand events with heartbeats before a place, newest first; none at the end.

@@ -247,6 +247,7 @@ pub(crate) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
             endorsements: c.optional_address("endorsements")?,
             deploy_block: block_ref(&c, "deploy_block", "deploy_hash")?,
         },
+        headers_hash: c.get("headers_hash")?,
         head: BlockRef { number: head, hash: c.word("head_hash")? },
         head_time: c.number("head_time")?,
         heads: domain::Heads {

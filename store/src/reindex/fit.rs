@@ -103,6 +103,7 @@ mod tests {
                 endorsements: None,
                 deploy_block: block(1, 1),
             },
+            headers_hash: false,
             head: block(number, hash),
             head_time: number,
             heads: Heads { latest: number, safe: 0, finalized: 0 },

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use tools::{TestPostgres, Tools};
 
 mod grants;
+mod heartbeats;
 mod reindex;
 
 static SERVER: OnceCell<TestPostgres> = OnceCell::const_new();
@@ -188,6 +189,8 @@ async fn a_writer_that_was_replaced_can_do_nothing() {
     ));
     assert!(matches!(old.confirm(block(9).block, heads(9)).await, Err(StoreError::Fenced { .. })));
     old.set_problem(Some("not mine to say")).await.expect("does nothing");
+    old.note_headers_hash().await.expect("does nothing");
+    assert!(!ingest::checkpoint(&pool).await.expect("checkpoint").expect("one").headers_hash);
     assert_eq!(ingest::checkpoint(&pool).await.expect("checkpoint").expect("one").problem, None);
     new.apply(block(9).block, block(10), heads(10), 256, &batch(10, 1)).await.expect("applied");
     new.set_problem(Some("unwell")).await.expect("noted");

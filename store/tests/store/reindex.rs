@@ -56,6 +56,7 @@ async fn the_new_index_is_in_use_at_once_and_both_writers_are_fenced() {
     let (url, pool, writer) = index().await;
     let reader = Reader::connect(&url).await.expect("a reader");
     apply(&writer, 10, 10, 1).await;
+    writer.note_headers_hash().await.expect("noted");
     run(&pool, "UPDATE instance SET version = 'damaged'; UPDATE checkpoint SET change_seq = change_seq + 100").await;
     let Update::Snapshot(before) = reader.read(None).await.expect("a read") else { panic!("not the first") };
 
@@ -73,6 +74,7 @@ async fn the_new_index_is_in_use_at_once_and_both_writers_are_fenced() {
     assert!(epochs.iter().all(|epoch| now.writer_epoch > *epoch), "{epochs:?} {now:?}");
     assert!(now.change_seq > known.change_seq && now.confirmations > known.confirmations, "{now:?}");
     assert_eq!(seqs(&pool).await, [(now.change_seq, "reorg".to_owned())]);
+    assert!(now.headers_hash, "what was proved of the chain stays proved");
 
     let late = writer.apply(block(10).block, block(11), heads(11), 256, &batch(11, 2)).await;
     assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
