@@ -7,7 +7,7 @@
 //! What this crate does **not** do: write to the database or migrate it (`indexer`), or ask the chain.
 //!
 //! In reading order:
-//! - `config`: [`Config`]; `server`: [`Gateway`], the listener and its limits
+//! - `config`: [`Config`]; `server`: [`Gateway`], the listeners and their limits; `peer`: who asks; `rate`: how often
 //! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `freshness`: chain time and the mode
@@ -23,6 +23,8 @@ mod feed;
 mod freshness;
 mod index;
 mod params;
+mod peer;
+mod rate;
 mod routes;
 mod server;
 mod state;
@@ -32,7 +34,7 @@ mod telemetry;
 mod tests;
 
 pub use app::{app, openapi};
-pub use config::Config;
+pub use config::{ClientTls, Config, Limits, Rate, Tls};
 pub use error::GatewayError;
 pub use server::Gateway;
 pub use state::AppState;

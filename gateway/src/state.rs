@@ -11,6 +11,7 @@ use store::{
     query::{Delta, Snapshot, Update},
     rows::Checkpoint,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     error::{Error, Kind},
@@ -32,6 +33,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     view: RwLock<View>,
     telemetry: Telemetry,
+    draining: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,8 @@ impl AppState {
     /// Knows nothing yet: not ready.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let view = View { loaded: None, fault: None, ticked: clock.monotonic() };
-        Self(Arc::new(Inner { clock, view: RwLock::new(view), telemetry: Telemetry::new() }))
+        let draining = CancellationToken::new();
+        Self(Arc::new(Inner { clock, view: RwLock::new(view), telemetry: Telemetry::new(), draining }))
     }
 
     /// Takes in what a read of the database found, in one step. False if it is of no use: an index that the indexer
@@ -140,7 +143,10 @@ impl AppState {
         Vitals {
             loaded: at.map(|(loaded, at)| (loaded.checkpoint.clone(), at)),
             counts: at.map(|(loaded, at)| loaded.index.counts(at.now)).unwrap_or_default(),
-            not_ready: view.why_not_ready(monotonic),
+            not_ready: match self.0.draining.is_cancelled() {
+                true => Some("the gateway is shutting down".to_owned()),
+                false => view.why_not_ready(monotonic),
+            },
         }
     }
 
@@ -155,6 +161,12 @@ impl AppState {
 
     pub(crate) fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
+    }
+
+    /// Cancelled when the gateway has been told to stop: whoever answers only when something happens must then answer at
+    /// once, and streams must end.
+    pub(crate) fn draining(&self) -> &CancellationToken {
+        &self.0.draining
     }
 
     /// A panic while the lock was held leaves the index as a whole update left it, or is repaired by the next
