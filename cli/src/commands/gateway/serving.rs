@@ -60,10 +60,10 @@ pub struct ServingArgs {
 /// Whether clients must have a certificate.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 pub enum ClientAuth {
-    /// None: no connection
+    /// Without one: no connection
     #[default]
     Required,
-    /// None: a connection of somebody unknown
+    /// Without one: somebody unknown
     Optional,
 }
 
