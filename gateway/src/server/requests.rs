@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::pending,
     pin::Pin,
     sync::{
         Arc,
@@ -38,23 +39,31 @@ impl Activity {
         self.begun.load(Ordering::Relaxed) == 0
     }
 
-    /// Ends when the first request has not come within `first`, or when nothing has happened for `then`, or up to twice
-    /// as long.
+    /// Ends when the first request has not come within `first`, or when nothing has happened after one for `then`, or up to
+    /// twice as long.
     pub(super) async fn idle(&self, first: Duration, then: Duration) {
-        sleep(first).await;
-        if self.is_new() {
-            return;
+        tokio::select! {
+            () = self.silent(first) => {}
+            () = self.quiet(then) => {}
         }
-        let counts = || (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
-        let mut before = counts();
+    }
+
+    async fn silent(&self, first: Duration) {
+        sleep(first).await;
+        if !self.is_new() {
+            pending().await
+        }
+    }
+
+    async fn quiet(&self, then: Duration) {
+        let mut before = (0, 0);
         loop {
             sleep(then).await;
-            let now = counts();
-            let (begun, ended) = now;
-            if now == before && begun == ended {
+            let (begun, ended) = (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
+            if begun > 0 && begun == ended && before == (begun, ended) {
                 return;
             }
-            before = now;
+            before = (begun, ended);
         }
     }
 }

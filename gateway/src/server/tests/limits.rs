@@ -1,6 +1,12 @@
 //! Clients that are slow, silent, or many.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use axum::routing::get as route;
+use tokio::task::{JoinSet, yield_now};
 
 use super::*;
 
@@ -40,7 +46,7 @@ async fn a_head_that_does_not_come_ends_the_connection() {
 #[tokio::test]
 async fn a_connection_that_does_nothing_is_closed() {
     let limits = Limits { idle_within: SHORT, ..Limits::default() };
-    let server = Running::start(routes(), Limits { head_within: SHORT, ..limits }).await;
+    let server = Running::start(routes(), limits).await;
     let (mut client, task) = http2(server.connect().await).await;
     assert_eq!(text(client.send_request(get("http://x/")).await.expect("an answer")).await, "here");
     // It is told so: GOAWAY, and not an end out of nowhere.
@@ -50,11 +56,13 @@ async fn a_connection_that_does_nothing_is_closed() {
 
 #[tokio::test]
 async fn who_does_not_read_loses_the_connection() {
-    let limits = Limits { head_within: SHORT, idle_within: SHORT, write_within: SHORT, ..Limits::default() };
+    let limits = Limits { idle_within: SHORT, write_within: SHORT, ..Limits::default() };
     let server = Running::start(routes(), limits).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a request");
     server.is_alone().await;
+    let begun = closed(&mut stream).await;
+    assert!(begun.starts_with("HTTP/1.1 200") && begun.len() < LARGE, "{} bytes", begun.len());
 
     // A client of HTTP/2 can be alive, and still leave no room for an answer.
     let mut builder = conn::http2::Builder::new(TokioExecutor::new());
@@ -103,4 +111,44 @@ async fn when_all_connections_are_taken_others_wait() {
     assert!(!waiting.is_finished());
     drop(first);
     assert_eq!(timeout(PATIENCE, waiting).await.expect("in time").expect("no panic"), 200);
+}
+
+/// One that has begun, for as long as it lives.
+struct Begun(Arc<AtomicUsize>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_taken_back_leave_nothing_behind() {
+    let running = Arc::<AtomicUsize>::default();
+    let most = Arc::<AtomicUsize>::default();
+    let (begun, peak) = (Arc::clone(&running), Arc::clone(&most));
+    let never = async move || {
+        peak.fetch_max(begun.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let _begun = Begun(begun);
+        std::future::pending::<()>().await;
+    };
+    let server = Running::start(routes().route("/never", route(never)), Limits::default()).await;
+    let (client, flood) = http2(server.connect().await).await;
+    for _ in 0..40 {
+        let mut requests = JoinSet::new();
+        for _ in 0..50 {
+            let mut client = client.clone();
+            requests.spawn(async move { client.send_request(get("http://x/never")).await });
+        }
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        requests.shutdown().await;
+    }
+    assert!(most.load(Ordering::Relaxed) > 0);
+    assert!(most.load(Ordering::Relaxed) <= 128, "{most:?} at once");
+    eventually(async || running.load(Ordering::Relaxed) == 0).await;
+    let (mut other, _task) = http2(server.connect().await).await;
+    assert_eq!(other.send_request(get("http://x/")).await.expect("an answer").status(), 200);
+    flood.abort();
 }
