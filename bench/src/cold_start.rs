@@ -76,7 +76,18 @@ impl Up {
     async fn start(binary: &Path, home: &Path, clock: &Arc<SystemClock>) -> Result<Self> {
         let started = clock.monotonic();
         let mut child = Command::new(binary)
-            .args(["up", "--json", "--rpc-port", "0", "--gateway-port", "0", "--indexer-port", "0"])
+            .args([
+                "up",
+                "--json",
+                "--rpc-port",
+                "0",
+                "--gateway-port",
+                "0",
+                "--gateway-admin-port",
+                "0",
+                "--indexer-port",
+                "0",
+            ])
             .current_dir(home)
             .env_remove("DATABASE_URL")
             .stdin(Stdio::null())

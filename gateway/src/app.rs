@@ -1,6 +1,6 @@
 //! All routes, and what surrounds them.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use domain::text::clip;
 use tokio::time::timeout;
@@ -21,6 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState, answer,
     error::{Error, Kind},
+    rate::{Limiter, limit},
     routes,
 };
 
@@ -56,15 +58,36 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// All routes over what `state` knows.
 pub fn app(state: AppState) -> Router {
+    limited(state, None)
+}
+
+/// The same, for clients that may not ask as often as they like.
+pub(crate) fn limited(state: AppState, limiter: Option<Arc<Limiter>>) -> Router {
     let (router, document) = quick().layer(from_fn(hurry)).merge(patient()).split_for_parts();
-    router
+    let router = router
         .merge(routes::docs::router(&document))
         .fallback(no_such_route)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(only_problems));
+    let router = match limiter {
+        Some(limiter) => router.layer(from_fn_with_state(limiter, limit)),
+        None => router,
+    };
+    router.layer(from_fn_with_state(state.clone(), observe)).layer(cors()).layer(from_fn(harden)).with_state(state)
+}
+
+/// What operators ask for. None of it is for strangers.
+pub(crate) fn admin(state: AppState) -> Router {
+    Router::new()
+        .route("/livez", get(routes::probes::livez))
+        .route("/readyz", get(routes::probes::readyz))
+        .route("/metrics", get(routes::probes::metrics))
+        .fallback(no_such_admin_route)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(only_problems))
-        .layer(from_fn_with_state(state.clone(), observe))
-        .layer(cors())
+        .layer(from_fn(hurry))
         .layer(from_fn(harden))
         .with_state(state)
 }
@@ -84,7 +107,6 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::health::health))
         .routes(routes!(routes::probes::livez))
         .routes(routes!(routes::probes::readyz))
-        .routes(routes!(routes::probes::metrics))
 }
 
 /// Any page may read; none may send anything but reads.
@@ -96,11 +118,17 @@ fn cors() -> CorsLayer {
         answer::MODE,
         answer::NOW,
         header::ETAG,
+        header::RETRY_AFTER,
     ])
 }
 
 async fn no_such_route(OriginalUri(uri): OriginalUri) -> Error {
     Error::new(Kind::UnknownRoute, format!("there is nothing at {:?}; /docs lists what there is", clip(uri.path())))
+}
+
+async fn no_such_admin_route(OriginalUri(uri): OriginalUri) -> Error {
+    let path = clip(uri.path());
+    Error::new(Kind::UnknownRoute, format!("there is nothing at {path:?}, only /livez, /readyz and /metrics"))
 }
 
 /// Whatever fails in a layer that knows no problems becomes one here; headers such as `Allow` stay.

@@ -1,6 +1,6 @@
 //! Problems, as the routes answer them, and what keeps a gateway from running.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use api::{Problem, problem::TYPE_PREFIX};
 use axum::{
@@ -18,6 +18,11 @@ pub enum GatewayError {
     /// Somebody else listens there.
     #[error("{0} is taken by another program: stop it, or give the gateway another address to listen on")]
     Taken(SocketAddr),
+    /// The same, for operators.
+    #[error(
+        "{0} is taken by another program: stop it, or choose another address with --admin-listen (none: no metrics)"
+    )]
+    AdminTaken(SocketAddr),
     /// The system does not let us listen there.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -25,6 +30,14 @@ pub enum GatewayError {
         address: SocketAddr,
         /// Why not.
         source: io::Error,
+    },
+    /// A certificate, a key or the CAs of clients cannot be used.
+    #[error("TLS cannot use {}: {reason}", .file.display())]
+    Tls {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        reason: String,
     },
     /// The database URL is none.
     #[error("the database URL cannot be read: {0}; it must look like postgres://user:password@host:5432/rollcall")]
@@ -48,6 +61,7 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     BodyTooLarge,
     UnsupportedMediaType,
+    TooManyRequests,
     Internal,
     NotReady,
     Timeout,
@@ -57,7 +71,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -69,6 +83,7 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::TooManyRequests,
         Self::Internal,
         Self::NotReady,
         Self::Timeout,
@@ -94,6 +109,7 @@ impl Kind {
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", "The body is not JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
+            Self::TooManyRequests => ("too-many-requests", "The client asks too often", StatusCode::TOO_MANY_REQUESTS),
             Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),
             Self::TooManyWatches => {
@@ -113,6 +129,7 @@ pub(crate) struct Error(Box<Inner>);
 struct Inner {
     problem: Problem,
     at: Option<At>,
+    retry_after: Option<u64>,
 }
 
 impl Error {
@@ -127,7 +144,8 @@ impl Error {
             sent: None,
             allowed: None,
         };
-        Self(Box::new(Inner { problem, at: None }))
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        Self(Box::new(Inner { problem, at: None, retry_after }))
     }
 
     /// A parameter with a value that is not allowed; `reason` says why.
@@ -150,6 +168,12 @@ impl Error {
         error
     }
 
+    /// Says when to ask again: in whole seconds, and no sooner.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        self
+    }
+
     /// Says as of which block this is so.
     pub(crate) fn at(mut self, at: At) -> Self {
         self.0.at = Some(at);
@@ -159,15 +183,15 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let Inner { problem, at } = *self.0;
+        let Inner { problem, at, retry_after } = *self.0;
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if let Some(at) = at {
             registry_headers(headers, &at);

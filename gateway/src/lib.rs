@@ -7,7 +7,7 @@
 //! What this crate does **not** do: write to the database or migrate it (`indexer`), or ask the chain.
 //!
 //! In reading order:
-//! - `config`: [`Config`]; `server`: [`Gateway`], the listener and its limits
+//! - `config`: [`Config`]; `server`: [`Gateway`], the listeners and their limits; `peer`: who asks; `rate`: how often
 //! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `service`: a service and its roster; `liveness`: who of it is alive
@@ -30,6 +30,8 @@ mod index;
 mod liveness;
 mod params;
 mod past;
+mod peer;
+mod rate;
 mod routes;
 mod server;
 mod service;
@@ -41,7 +43,7 @@ mod wait;
 mod tests;
 
 pub use app::{app, openapi};
-pub use config::Config;
+pub use config::{ClientTls, Config, Limits, Rate, Tls};
 pub use error::GatewayError;
 pub use server::Gateway;
 pub use state::AppState;

@@ -1,33 +1,44 @@
-//! The listener and its limits.
+//! The listeners, and how a gateway starts and ends.
+//!
+//! - `accept`: takes connections, as many as there may be, until it is told to stop
+//! - `slots`: how many that is, in total and per client
+//! - `connection`: TLS, HTTP/1.1 and HTTP/2, and how long nothing may happen
+//! - `requests`: hands requests to the routes, with who asks
+//! - `tls`: certificates, read again when they change
+
+mod accept;
+mod connection;
+mod requests;
+mod slots;
+mod tls;
+
+#[cfg(test)]
+mod tests;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use domain::Clock;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppState, Config, GatewayError, app, feed, wait};
+use self::{
+    accept::Server,
+    tls::{Certificates, Watched},
+};
+use crate::{
+    AppState, Config, GatewayError,
+    app::{admin, limited},
+    config::Limits,
+    feed,
+    rate::Limiter,
+    wait,
+};
 
-/// How long a client may take to send the head of a request, and how long a connection may be idle.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How many connections operators may have open.
+const ADMIN_CONNECTIONS: usize = 32;
 
-/// The largest head of a request, in bytes: URI and headers.
-const MAX_HEAD: usize = 32 * 1024;
-
-/// The most headers of a request.
-const MAX_HEADERS: usize = 64;
+/// How often clients that have gone are forgotten.
+const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// A gateway that listens, and serves once [`serve`](Gateway::serve) is called.
 #[derive(Debug)]
@@ -35,23 +46,27 @@ pub struct Gateway {
     config: Config,
     listener: TcpListener,
     address: SocketAddr,
+    admin: Option<(TcpListener, SocketAddr)>,
+    tls: Option<Watched>,
     state: AppState,
+    clock: Arc<dyn Clock>,
 }
 
 impl Gateway {
-    /// Takes the address to listen on. The database need not be there yet.
+    /// Takes the addresses to listen on, and reads the certificate. The database need not be there yet.
     ///
     /// # Errors
-    /// [`GatewayError::Taken`], [`GatewayError::Listen`], [`GatewayError::DatabaseUrl`].
+    /// [`GatewayError::Taken`], [`GatewayError::AdminTaken`], [`GatewayError::Listen`], [`GatewayError::Tls`],
+    /// [`GatewayError::DatabaseUrl`].
     pub async fn bind(config: Config, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         store::query::check_url(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
-        let refused = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => GatewayError::Taken(config.listen),
-            _ => GatewayError::Listen { address: config.listen, source },
+        let tls = config.tls.clone().map(Watched::load).transpose()?;
+        let (listener, address) = listen(config.listen, GatewayError::Taken).await?;
+        let admin = match config.admin_listen {
+            Some(address) => Some(listen(address, GatewayError::AdminTaken).await?),
+            None => None,
         };
-        let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { config, listener, address, state: AppState::new(clock) })
+        Ok(Self { config, listener, address, admin, tls, state: AppState::new(clock.clone()), clock })
     }
 
     /// Where it listens: with port 0 in the configuration, the port that it got.
@@ -59,91 +74,74 @@ impl Gateway {
         self.address
     }
 
-    /// Reads the index and serves it until `shutdown`; then lets running requests end. Dropping the future ends all at
-    /// once.
+    /// Where operators ask.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Reads the index and serves it until `shutdown`; then lets running requests end, while operators may still ask.
+    /// Dropping the future ends all at once.
     ///
     /// # Errors
     /// [`GatewayError::Ended`], which is a bug.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
-        let Self { config, listener, address, state } = self;
-        tracing::info!(%address, "listening");
-        let routes = app(state.clone());
+        let Self { config, listener, address, admin: operators, tls, state, clock } = self;
+        tracing::info!(%address, tls = tls.is_some(), "listening");
         let mut parts = JoinSet::new();
+        let limiter = config.limits.rate.map(|rate| Arc::new(Limiter::new(rate, clock)));
+        let routes = limited(state.clone(), limiter.clone());
+        if let Some(limiter) = limiter {
+            parts.spawn(async move {
+                loop {
+                    sleep(UPKEEP_EVERY).await;
+                    limiter.upkeep();
+                }
+            });
+        }
+        let certificates = tls.as_ref().map(Watched::certificates);
+        if let Some(tls) = tls {
+            let state = state.clone();
+            parts.spawn(async move {
+                let _never = tls.watch(&state).await;
+                "certificates"
+            });
+        }
+        if let Some((listener, address)) = operators {
+            tracing::info!(%address, "listening for operators");
+            let limits = Limits { connections: ADMIN_CONNECTIONS, connections_per_client: None, ..config.limits };
+            let server = Server::new("admin", admin(state.clone()), limits, None, &state, CancellationToken::new());
+            parts.spawn(async move {
+                server.accept(listener, CancellationToken::new(), config.shutdown_timeout).await;
+                "admin listener"
+            });
+        }
+        let limits = Limits { connections: slots::affordable(config.limits.connections), ..config.limits };
+        let server = Server::new("public", routes, limits, certificates, &state, state.draining().clone());
         let fed = state.clone();
         parts.spawn(async move {
             let _never = feed::run(fed, config.database_url, config.poll_interval).await;
             "feed"
         });
-        let timed = state.clone();
         parts.spawn(async move {
-            wait::lapse(timed).await;
+            wait::lapse(state).await;
             "clock"
         });
-        let server = accept(listener, routes, config.max_connections, config.shutdown_timeout, shutdown.clone());
         tokio::select! {
-            () = server => Ok(()),
-            Some(ended) = parts.join_next() => Err(GatewayError::Ended(ended.unwrap_or("feed"))),
+            () = server.accept(listener, shutdown, config.shutdown_timeout) => Ok(()),
+            Some(ended) = parts.join_next() => Err(GatewayError::Ended(ended.unwrap_or("background work"))),
         }
     }
 }
 
-/// Serves connections until `shutdown`.
-async fn accept(
-    listener: TcpListener,
-    routes: Router,
-    max_connections: usize,
-    shutdown_timeout: Duration,
-    shutdown: CancellationToken,
-) {
-    let service = TowerToHyperService::new(routes);
-    let slots = Arc::new(Semaphore::new(max_connections));
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
-    loop {
-        let next = async {
-            let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
-            Some((next_connection(&listener).await, slot))
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            // Forgets the connections that have ended.
-            Some(_) = connections.join_next() => {}
-            Some((stream, slot)) = next => {
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_WITHIN)
-                    .max_buf_size(MAX_HEAD)
-                    .max_headers(MAX_HEADERS)
-                    .serve_connection(TokioIo::new(stream), service.clone());
-                let connection = graceful.watch(connection);
-                connections.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(error = ?error.to_string(), "a connection broke");
-                    }
-                    drop(slot);
-                });
-            }
-        }
-    }
-    drop(listener);
-    if timeout(shutdown_timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time");
-    }
-}
-
-/// Waits for a connection. Errors here are of one connection, or of the system being short of something: neither is
-/// a reason to stop.
-async fn next_connection(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let _ = stream.set_nodelay(true);
-                return stream;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
+async fn listen(
+    address: SocketAddr,
+    taken: fn(SocketAddr) -> GatewayError,
+) -> Result<(TcpListener, SocketAddr), GatewayError> {
+    let refused = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => taken(address),
+        _ => GatewayError::Listen { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
 }

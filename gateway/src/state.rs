@@ -12,6 +12,7 @@ use store::{
     query::{Delta, Snapshot, Update},
     rows::Checkpoint,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     board::Board,
@@ -39,6 +40,7 @@ struct Inner {
     boards: Arc<Boards>,
     telemetry: Telemetry,
     waiters: Waiters,
+    draining: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl AppState {
             boards: Arc::default(),
             telemetry: Telemetry::new(),
             waiters: Waiters::new(),
+            draining: CancellationToken::new(),
         }))
     }
 
@@ -206,7 +209,10 @@ impl AppState {
         Vitals {
             loaded: view.loaded.as_ref().map(|loaded| (loaded.moment.checkpoint.clone(), loaded.moment.at(monotonic))),
             counts: view.loaded.as_ref().map(|loaded| loaded.index.counts()).unwrap_or_default(),
-            not_ready: view.why_not_ready(monotonic),
+            not_ready: match self.0.draining.is_cancelled() {
+                true => Some("the gateway is shutting down".to_owned()),
+                false => view.why_not_ready(monotonic),
+            },
         }
     }
 
@@ -226,6 +232,12 @@ impl AppState {
 
     pub(crate) fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
+    }
+
+    /// Cancelled when the gateway has been told to stop: whoever answers only when something happens must then answer at
+    /// once, and streams must end.
+    pub(crate) fn draining(&self) -> &CancellationToken {
+        &self.0.draining
     }
 
     /// The view with all leases ended that have, and when.

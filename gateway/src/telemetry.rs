@@ -53,6 +53,38 @@ impl Telemetry {
         with_local_recorder(&self.0, || counter!("rollcall_gateway_feed_errors_total").increment(1));
     }
 
+    /// A connection is open. `listener` is `public` or `admin`.
+    pub(crate) fn opened(&self, listener: &'static str) {
+        with_local_recorder(&self.0, || {
+            counter!("rollcall_gateway_connections_total", "listener" => listener).increment(1);
+            gauge!("rollcall_gateway_connections", "listener" => listener).increment(1.0);
+        });
+    }
+
+    /// It is closed.
+    pub(crate) fn closed(&self, listener: &'static str) {
+        with_local_recorder(&self.0, || {
+            gauge!("rollcall_gateway_connections", "listener" => listener).decrement(1.0);
+        });
+    }
+
+    /// A connection never got to requests; `reason` is one of a few.
+    pub(crate) fn refused(&self, listener: &'static str, reason: &'static str) {
+        with_local_recorder(&self.0, || {
+            let labels = [("listener", listener), ("reason", reason)];
+            counter!("rollcall_gateway_connections_refused_total", &labels).increment(1);
+        });
+    }
+
+    /// The files of a certificate have changed: it is in use, or it is not good and the old one stays.
+    pub(crate) fn certificate(&self, good: bool) {
+        with_local_recorder(&self.0, || {
+            let result = if good { "used" } else { "refused" };
+            counter!("rollcall_gateway_certificate_loads_total", "result" => result).increment(1);
+            gauge!("rollcall_gateway_certificate_refused").set(if good { 0.0 } else { 1.0 });
+        });
+    }
+
     /// Drops what histograms no longer need; without it, and without anybody who reads the metrics, they grow.
     pub(crate) fn upkeep(&self) {
         self.0.handle().run_upkeep();

@@ -12,6 +12,7 @@ use store::{
     query::{Grants, Snapshot, Update},
     rows::{Checkpoint, InstanceRow, NamespaceRow, Origin, ServiceRow},
 };
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tower::ServiceExt;
 
 use crate::{AppState, app};
@@ -138,6 +139,10 @@ impl World {
         Answer { status, headers, body }
     }
 
+    fn metrics(&self) -> String {
+        self.state.telemetry().render(&self.state)
+    }
+
     /// The labels in an instances answer.
     async fn labels(&self, query: &str) -> Vec<String> {
         let answer = self.get(&format!("/v1/namespaces/acme/services/payments/instances{query}")).await;
@@ -217,4 +222,16 @@ fn checkpoint(number: u64) -> Checkpoint {
         writer_epoch: 1,
         problem: None,
     }
+}
+
+/// Waits until it is so.
+pub(crate) async fn eventually(mut ask: impl AsyncFnMut() -> bool) {
+    let mut every = interval(Duration::from_millis(10));
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let asked = async {
+        while !ask().await {
+            every.tick().await;
+        }
+    };
+    timeout(Duration::from_secs(20), asked).await.expect("it happens in time");
 }

@@ -99,7 +99,10 @@ impl Wait {
         let strange = self.index >> BETWEEN > state.changes().max(current >> BETWEEN);
         let wait = if strange { self.wait.min(STRANGE) } else { state.waiters().spread(self.wait) };
         // Over or not, the answer is what is now.
-        let _ = timeout(wait, bell.wait_for(|now| *now > self.index)).await;
+        tokio::select! {
+            _ = timeout(wait, bell.wait_for(|now| *now > self.index)) => {}
+            () = state.draining().cancelled() => {}
+        }
         Ok(())
     }
 }

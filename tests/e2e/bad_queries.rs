@@ -41,7 +41,7 @@ async fn ready_live_and_metrics_answer() -> Result<()> {
     let mut world = World::start().await?;
     assert_eq!(world.response("/livez").await?.status(), 200);
     assert_eq!(world.response("/readyz").await?.status(), 200);
-    let metrics = world.response("/metrics").await?.text().await?;
+    let metrics = world.admin("/metrics").await?.text().await?;
     assert!(metrics.contains("rollcall_"), "{metrics}");
     let (_, openapi) = world.get("/openapi.json").await?;
     assert!(openapi["paths"]["/v1/namespaces/{ns}/services/{name}/instances"].is_object());

@@ -18,6 +18,13 @@ use crate::{database, eventually, part::Part};
 /// Who registers in most tests; its personal namespace needs no claim.
 pub const OWNER: Address = ACCOUNTS[1];
 
+/// A gateway that runs.
+struct Gateway {
+    part: Part,
+    url: String,
+    admin_url: String,
+}
+
 /// Anvil with the registry on it, a database, an indexer and a gateway.
 pub struct World {
     /// The chain and the registry on it.
@@ -35,7 +42,7 @@ pub struct World {
     endorsements: Option<Address>,
     own_postgres: Option<TestPostgres>,
     indexer: Option<Part>,
-    gateway: Option<(Part, String)>,
+    gateway: Option<Gateway>,
     http: reqwest::Client,
 }
 
@@ -183,20 +190,22 @@ impl World {
     pub async fn start_gateway(&mut self) -> Result<()> {
         let config = gateway::Config {
             listen: ([127, 0, 0, 1], 0).into(),
+            admin_listen: Some(([127, 0, 0, 1], 0).into()),
             database_url: database::reader(&self.database_url)?,
             poll_interval: Duration::from_millis(50),
             ..gateway::Config::default()
         };
         let gateway = gateway::Gateway::bind(config, self.clock.clone()).await?;
         let url = format!("http://{}", gateway.local_addr());
+        let admin_url = format!("http://{}", gateway.admin_addr().context("no address for operators")?);
         let part = Part::start(|token| async move { Ok(gateway.serve(token).await?) });
-        self.gateway = Some((part, url));
+        self.gateway = Some(Gateway { part, url, admin_url });
         Ok(())
     }
 
     /// Takes the gateway out, for the test to stop or crash.
     pub fn take_gateway(&mut self) -> Result<Part> {
-        Ok(self.gateway.take().context("no gateway runs")?.0)
+        Ok(self.gateway.take().context("no gateway runs")?.part)
     }
 
     /// Waits until the gateway answers as of the chain's newest block.
@@ -232,9 +241,15 @@ impl World {
         Ok(self.http.get(self.url(path)?).send().await?)
     }
 
+    /// Asks the gateway as operators do.
+    pub async fn admin(&self, path: &str) -> Result<reqwest::Response> {
+        let Gateway { admin_url, .. } = self.gateway.as_ref().context("no gateway runs")?;
+        Ok(self.http.get(format!("{admin_url}{path}")).send().await?)
+    }
+
     /// The gateway's URL for a path.
     pub fn url(&self, path: &str) -> Result<String> {
-        let (_, url) = self.gateway.as_ref().context("no gateway runs")?;
+        let Gateway { url, .. } = self.gateway.as_ref().context("no gateway runs")?;
         Ok(format!("{url}{path}"))
     }
 

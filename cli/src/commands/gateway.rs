@@ -13,6 +13,8 @@ use crate::{
     signals::Signals,
 };
 
+mod serving;
+
 /// Answer who is alive, over HTTP
 ///
 /// Holds the whole index in memory and needs no node and no key. Runs until Ctrl-C or SIGTERM; start as many as you
@@ -30,6 +32,9 @@ pub struct Args {
     /// Pause between two looks at the index when nobody rings
     #[arg(long, value_parser = poll_interval, default_value = "1s", value_name = "DURATION")]
     pub poll_interval: Duration,
+    /// How it serves
+    #[command(flatten)]
+    pub serving: serving::ServingArgs,
 }
 
 /// Runs it.
@@ -39,6 +44,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let listen: SocketAddr = settings.get(&LISTEN, args.listen.as_deref())?.unwrap_or(default.listen);
     let database = database_url.expose().to_owned();
     let config = gateway::Config { listen, database_url: database, poll_interval: args.poll_interval, ..default };
+    let config = args.serving.apply(settings, listen, config)?;
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let server = gateway::Gateway::bind(config, SystemClock::new()).await.context("gateway")?;

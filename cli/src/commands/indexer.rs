@@ -1,6 +1,6 @@
 //! `rollcall indexer`
 
-use std::{net::SocketAddr, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use anyhow::{Context, Result};
 use client::{SecretUrl, deploy};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::target::{Contract, RegistryArgs, account, duration, poll_interval, seldom},
+    commands::target::{Contract, OptionalAddress, RegistryArgs, account, duration, poll_interval, seldom},
     config::{
         CONTRACT, DATABASE_URL, DEPLOY_BLOCK, DatabaseUrl, ENDORSEMENTS, FALLBACK_RPC_URLS, INDEXER_LISTEN, RPC_URL,
         Settings,
@@ -22,6 +22,9 @@ use crate::{
 mod bar;
 mod check;
 mod reindex;
+
+/// Where it answers probes if nothing says otherwise.
+const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 9465);
 
 /// Mirror the registry's events into Postgres
 ///
@@ -153,7 +156,8 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let stop = CancellationToken::new();
     let clock = SystemClock::new();
     let vitals = Vitals::new(clock.clone());
-    let Listen(listen) = settings.get(&INDEXER_LISTEN, args.listen.as_deref())?.unwrap_or_default();
+    let listen = settings.get(&INDEXER_LISTEN, args.listen.as_deref())?;
+    let OptionalAddress(listen) = listen.unwrap_or(OptionalAddress(Some(LISTEN.into())));
     // Answers until the work has ended: "told to stop" is a state, too.
     let mut beside = JoinSet::new();
     if let Some(listen) = listen {
@@ -188,27 +192,6 @@ impl FromStr for RpcUrls {
         let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
         let urls = urls.map(|url| url.parse::<SecretUrl>().map_err(|error| error.to_string()));
         urls.collect::<Result<_, _>>().map(Self)
-    }
-}
-
-/// Where there are probes: an address, or `none`.
-#[derive(Debug, Clone, Copy)]
-struct Listen(Option<SocketAddr>);
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self(Some(([127, 0, 0, 1], 9465).into()))
-    }
-}
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self(None));
-        }
-        text.parse().map(|address| Self(Some(address))).map_err(|_| "an address such as 127.0.0.1:9465, or none".into())
     }
 }
 

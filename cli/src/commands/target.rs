@@ -1,6 +1,6 @@
 //! Flags that several commands share, and what they lead to.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Result;
 use client::{
@@ -97,6 +97,21 @@ impl std::str::FromStr for Contract {
 
     fn from_str(s: &str) -> Result<Self, String> {
         account(s).map(Self)
+    }
+}
+
+/// Where to listen, or `none`.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionalAddress(pub Option<SocketAddr>);
+
+impl std::str::FromStr for OptionalAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|_| "an address such as 127.0.0.1:9465, or none".into())
     }
 }
 

@@ -27,6 +27,14 @@ pub struct File {
     pub gateway_url: Option<String>,
     /// Where a gateway listens.
     pub listen: Option<String>,
+    /// Where a gateway answers operators.
+    pub admin_listen: Option<String>,
+    /// Certificate of a gateway, relative to this file.
+    pub tls_cert: Option<String>,
+    /// Its key, relative to this file.
+    pub tls_key: Option<String>,
+    /// CAs of its clients, relative to this file.
+    pub tls_client_ca: Option<String>,
     /// Where an indexer answers probes.
     pub indexer_listen: Option<String>,
     /// Keystore file, relative to this file.

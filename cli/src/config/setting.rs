@@ -89,6 +89,42 @@ pub const LISTEN: Setting = Setting {
     of_file: |file| file.listen.clone(),
 };
 
+/// Where a gateway answers operators.
+pub const ADMIN_LISTEN: Setting = Setting {
+    what: "address for the operators of the gateway",
+    flag: "--admin-listen",
+    variables: &["ROLLCALL_ADMIN_LISTEN"],
+    key: "admin_listen",
+    of_file: |file| file.admin_listen.clone(),
+};
+
+/// What a gateway shows.
+pub const TLS_CERT: Setting = Setting {
+    what: "certificate",
+    flag: "--tls-cert",
+    variables: &["ROLLCALL_TLS_CERT"],
+    key: "tls_cert",
+    of_file: |file| file.tls_cert.clone(),
+};
+
+/// What proves that it may.
+pub const TLS_KEY: Setting = Setting {
+    what: "key of the certificate",
+    flag: "--tls-key",
+    variables: &["ROLLCALL_TLS_KEY"],
+    key: "tls_key",
+    of_file: |file| file.tls_key.clone(),
+};
+
+/// Who signs what clients show.
+pub const TLS_CLIENT_CA: Setting = Setting {
+    what: "CAs of clients",
+    flag: "--tls-client-ca",
+    variables: &["ROLLCALL_TLS_CLIENT_CA"],
+    key: "tls_client_ca",
+    of_file: |file| file.tls_client_ca.clone(),
+};
+
 /// Where an indexer answers probes.
 pub const INDEXER_LISTEN: Setting = Setting {
     what: "address for the probes of the indexer",

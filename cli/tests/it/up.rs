@@ -32,7 +32,18 @@ impl Up {
     fn start_with(home: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
         command
-            .args(["up", "--json", "--rpc-port", "0", "--gateway-port", "0", "--indexer-port", "0"])
+            .args([
+                "up",
+                "--json",
+                "--rpc-port",
+                "0",
+                "--gateway-port",
+                "0",
+                "--gateway-admin-port",
+                "0",
+                "--indexer-port",
+                "0",
+            ])
             .args(more)
             .current_dir(home);
         for name in VARIABLES {
@@ -128,7 +139,7 @@ fn a_world_starts_is_held_stops_and_continues() {
 
     // The folder is held.
     let second = rollcall(home)
-        .args(["up", "--rpc-port", "0", "--gateway-port", "0", "--indexer-port", "0"])
+        .args(["up", "--rpc-port", "0", "--gateway-port", "0", "--gateway-admin-port", "0", "--indexer-port", "0"])
         .output()
         .expect("run");
     assert_eq!(code(&second), 2);

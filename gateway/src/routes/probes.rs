@@ -1,4 +1,4 @@
-//! `GET /livez`, `/readyz`, `/metrics`
+//! `GET /livez`, `/readyz`; `/metrics`, which is for operators
 
 use api::{Probe, Problem};
 use axum::{
@@ -35,7 +35,7 @@ pub(crate) async fn livez(State(state): State<AppState>) -> Result<Response, Err
 /// Whether to send requests here
 ///
 /// 200 in the modes `normal` and `preserved`. 503 without an index, in mode `stale`, while the indexer reports a problem,
-/// and while it reads the chain for the first time. With an index, the gateway answers all the same: where no gateway
+/// while it reads the chain for the first time, and once the gateway has been told to stop. With an index, the gateway answers all the same: where no gateway
 /// is ready, it is better to ask one that is not than none.
 #[utoipa::path(
     get,
@@ -53,13 +53,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, Er
     }
 }
 
-/// Metrics for Prometheus
-#[utoipa::path(
-    get,
-    path = "/metrics",
-    tag = "operations",
-    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain; version=0.0.4")),
-)]
+/// Metrics for Prometheus; for operators alone.
 pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4"), (header::CACHE_CONTROL, "no-store")];
     (headers, state.telemetry().render(&state)).into_response()

@@ -137,7 +137,10 @@ impl Watcher {
         }
         loop {
             let seen = self.seen.index;
-            self.bell.wait_for(|now| *now > seen).await.ok()?;
+            tokio::select! {
+                changed = self.bell.wait_for(|now| *now > seen) => { changed.ok()?; }
+                () = self.state.draining().cancelled() => return None,
+            }
             // If the service is gone, so is who watches it.
             let found = self.wanted.answer(&self.state, &self.service).ok()?;
             let before = std::mem::replace(&mut self.seen, found.ready);

@@ -7,7 +7,6 @@ use store::{
     rows::BlockRow,
     schema,
 };
-use tokio::time::{MissedTickBehavior, interval, timeout};
 use tools::{TestPostgres, Tools};
 
 use super::*;
@@ -75,17 +74,6 @@ impl Feed {
         })
         .await;
     }
-}
-
-async fn eventually(mut ask: impl AsyncFnMut() -> bool) {
-    let mut every = interval(Duration::from_millis(10));
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let asked = async {
-        while !ask().await {
-            every.tick().await;
-        }
-    };
-    timeout(Duration::from_secs(20), asked).await.expect("it happens in time");
 }
 
 fn block(number: u64, fork: u8) -> BlockRow {

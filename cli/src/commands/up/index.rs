@@ -115,10 +115,15 @@ impl Part {
         Ok((part, url))
     }
 
-    /// A gateway on this index; answers its URL, too.
-    pub async fn gateway(port: u16, database_url: &SecretUrl, clock: Arc<dyn Clock>) -> Result<(Self, SecretUrl)> {
+    /// A gateway on this index, for everybody and for operators; answers both URLs, too.
+    pub async fn gateway(
+        (port, admin_port): (u16, u16),
+        database_url: &SecretUrl,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, SecretUrl, String)> {
         let config = gateway::Config {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            admin_listen: Some(SocketAddr::from(([127, 0, 0, 1], admin_port))),
             database_url: database_url.expose().to_owned(),
             poll_interval: Duration::from_millis(250),
             shutdown_timeout: Duration::from_secs(2),
@@ -126,8 +131,9 @@ impl Part {
         };
         let gateway = gateway::Gateway::bind(config, clock).await?;
         let url = format!("http://{}", gateway.local_addr()).parse()?;
+        let admin_url = gateway.admin_addr().map(|address| format!("http://{address}")).unwrap_or_default();
         let part = Self::spawn("the gateway", |stop| async move { Ok(gateway.serve(stop).await?) });
-        Ok((part, url))
+        Ok((part, url, admin_url))
     }
 
     fn spawn<F>(name: &'static str, run: impl FnOnce(CancellationToken) -> F) -> Self

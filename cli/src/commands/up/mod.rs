@@ -43,7 +43,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// SIGTERM stops all of it in order; a second one at once.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, endorsements, deploy_block, database_url, gateway_url, indexer_url, config, keys, account, demo: [{service, label, version, pid}]}"
+    after_help = "--json, one line when all is ready: {ready, seconds, stages, rpc_url, chain_id, contract, endorsements, deploy_block, database_url, gateway_url, gateway_admin_url, indexer_url, config, keys, account, demo: [{service, label, version, pid}]}"
 )]
 pub struct Args {
     /// Where it keeps the chain, the index and the keys
@@ -61,6 +61,9 @@ pub struct Args {
     /// Port of the gateway; 0 takes a free one
     #[arg(long, default_value_t = 8080, value_name = "PORT")]
     pub gateway_port: u16,
+    /// Port of the gateway's metrics; 0 takes a free one
+    #[arg(long, default_value_t = 9466, value_name = "PORT")]
+    pub gateway_admin_port: u16,
     /// Port of the indexer's probes and metrics; 0 takes a free one
     #[arg(long, default_value_t = 9465, value_name = "PORT")]
     pub indexer_port: u16,
@@ -82,6 +85,7 @@ pub struct World {
     indexer: Part,
     gateway: Part,
     gateway_url: SecretUrl,
+    gateway_admin_url: String,
     indexer_url: String,
     demo: Option<Demo>,
     own_account: Address,
@@ -94,7 +98,7 @@ pub async fn run(args: Args) -> Result<Exit> {
     // Not of the file: that is what `up` itself wrote.
     let given: Option<DatabaseUrl> = Settings::default().get(&DATABASE_URL, args.database_url.as_deref())?;
     let folder = Folder::open(&args.dir).await?;
-    ports::check(args.rpc_port, args.gateway_port, args.indexer_port)?;
+    ports::check(&args)?;
     if args.fresh {
         folder.clear()?;
     }
@@ -173,9 +177,10 @@ impl World {
             let clock = stages.clock();
             let (writer, reader) = database.prepare(&chain).await?;
             let (indexer, indexer_url) = Part::indexer(args.indexer_port, &chain, &writer, clock.clone()).await?;
-            let (gateway, url) = Part::gateway(args.gateway_port, &reader, clock).await?;
+            let ports = (args.gateway_port, args.gateway_admin_port);
+            let (gateway, url, admin_url) = Part::gateway(ports, &reader, clock).await?;
             let words = format!("indexer and gateway run; {url}");
-            Ok(((writer, indexer, indexer_url, gateway, url), words))
+            Ok(((writer, indexer, indexer_url, gateway, url, admin_url), words))
         });
         let publish = async {
             if args.no_demo {
@@ -184,20 +189,19 @@ impl World {
             let publish = async |_| Ok(((), format!("{} instances are registered", demo::publish(&chain).await?)));
             stages.run("demo", publish).await
         };
-        let ((database_url, indexer, indexer_url, gateway, gateway_url), ()) = futures::try_join!(serve, publish)?;
+        let (served, ()) = futures::try_join!(serve, publish)?;
+        let (database_url, indexer, indexer_url, gateway, gateway_url, gateway_admin_url) = served;
         chain.mine_by_time().await?;
         folder.write_config(&config::File {
             rpc_url: Some(chain.rpc_url.expose().to_owned()),
-            fallback_rpc_urls: None,
             contract: Some(chain.deployed.contract.to_string()),
             endorsements: Some(chain.endorsements.to_string()),
             deploy_block: Some(chain.deployed.block),
             database_url: Some(database_url.expose().to_owned()),
             gateway_url: Some(gateway_url.expose().to_owned()),
-            listen: None,
-            indexer_listen: None,
             keystore: Some(KEYSTORE.to_owned()),
             password_file: Some(PASSWORD_FILE.to_owned()),
+            ..config::File::default()
         })?;
         let own_account = own_key.account();
         let mut world = Self {
@@ -209,6 +213,7 @@ impl World {
             indexer_url,
             gateway,
             gateway_url,
+            gateway_admin_url,
             demo: None,
             own_account,
         };

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Result;
 
+use super::Args;
 use crate::exit::usage;
 
 /// Whether nobody listens on this port of the loopback interface.
@@ -12,11 +13,12 @@ pub fn is_free(port: u16) -> bool {
 }
 
 /// All ports must be free; 0 always is.
-pub fn check(rpc_port: u16, gateway_port: u16, indexer_port: u16) -> Result<()> {
+pub fn check(args: &Args) -> Result<()> {
     let ports = [
-        (rpc_port, "--rpc-port", "the chain"),
-        (gateway_port, "--gateway-port", "the gateway"),
-        (indexer_port, "--indexer-port", "the indexer"),
+        (args.rpc_port, "--rpc-port", "the chain"),
+        (args.gateway_port, "--gateway-port", "the gateway"),
+        (args.gateway_admin_port, "--gateway-admin-port", "the gateway"),
+        (args.indexer_port, "--indexer-port", "the indexer"),
     ];
     for (n, (port, flag, what)) in ports.into_iter().enumerate() {
         if let Some((_, other, _)) = ports[..n].iter().find(|(other, ..)| port != 0 && *other == port) {

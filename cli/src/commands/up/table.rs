@@ -8,7 +8,8 @@ use crate::{config, out};
 
 /// For people.
 pub fn words(world: &World, stages: &Stages) -> String {
-    let World { chain, gateway_url, indexer_url, database_url, folder, demo, own_account, .. } = world;
+    let World { chain, gateway_url, gateway_admin_url, indexer_url, database_url, folder, demo, own_account, .. } =
+        world;
     let deployed = &chain.deployed;
     let settings = folder.shown("rollcall.toml");
     let found = settings == config::UP_FILE;
@@ -21,6 +22,7 @@ pub fn words(world: &World, stages: &Stages) -> String {
     let line = |name: &str, value: String, more: String| vec![format!("  {name}"), value, more];
     text.push_str(&out::table(&[
         line("gateway", gateway_url.to_string(), "documentation at /docs".into()),
+        line("", gateway_admin_url.clone(), "/livez, /readyz, /metrics".into()),
         line("indexer", indexer_url.clone(), "/livez, /readyz, /metrics".into()),
         line("chain", chain.rpc_url.to_string(), format!("id {}", chain.registry.chain().chain_id())),
         line("registry", deployed.contract.to_string(), format!("since block {}", deployed.block)),
@@ -100,6 +102,7 @@ pub fn json(world: &World, stages: &Stages) -> Value {
         "deploy_block": world.chain.deployed.block,
         "database_url": world.database_url.to_string(),
         "gateway_url": world.gateway_url.to_string(),
+        "gateway_admin_url": world.gateway_admin_url,
         "indexer_url": world.indexer_url,
         "config": world.folder.path("rollcall.toml"),
         "keys": world.folder.path("keys.json"),
