@@ -86,7 +86,7 @@ impl AppState {
             moment: ArcSwapOption::empty(),
             boards: Arc::default(),
             telemetry: Telemetry::new(),
-            waiters: Waiters::new(),
+            waiters: Waiters::default(),
             draining: CancellationToken::new(),
         }))
     }

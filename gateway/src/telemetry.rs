@@ -93,7 +93,10 @@ impl Telemetry {
     /// All metrics as text.
     pub(crate) fn render(&self, state: &AppState) -> String {
         let vitals = state.vitals();
-        with_local_recorder(&self.0, || gauges(&vitals, state.clock().wall()));
+        with_local_recorder(&self.0, || {
+            gauge!("rollcall_gateway_watchers").set(state.waiters().number() as f64);
+            gauges(&vitals, state.clock().wall());
+        });
         self.0.handle().render()
     }
 }

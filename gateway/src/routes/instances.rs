@@ -4,6 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use api::{Consistency, Health, InstancesAnswer, Mode, Observed, Problem};
 use axum::{
+    Extension,
     extract::{Path, RawQuery, State},
     http::HeaderMap,
     response::Response,
@@ -19,6 +20,7 @@ use crate::{
     error::{Error, Kind},
     freshness::At,
     params::{Known, Params},
+    peer::Peer,
     service::{Instance, Member},
     wait::Wait,
 };
@@ -99,6 +101,7 @@ pub(crate) async fn list(
     Path((ns, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    peer: Option<Extension<Peer>>,
 ) -> Result<Response, Error> {
     let path = format!("{ns}/{name}");
     if query.is_none()
@@ -116,7 +119,7 @@ pub(crate) async fn list(
     }
     if let Some(wait) = wait {
         let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
-        wait.until_changed(&state, &board).await?;
+        wait.until_changed(&state, &board, peer.as_deref()).await?;
     }
     wanted.answer(&state, &service).map(|found| found.answer(&headers))
 }

@@ -4,6 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use api::{InstancesDelta, Problem};
 use axum::{
+    Extension,
     extract::{RawQuery, State},
     http::HeaderMap,
     response::{
@@ -13,7 +14,7 @@ use axum::{
 };
 use domain::InstanceId;
 use futures::{Stream, stream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use utoipa::IntoParams;
 
 use super::instances::{Service, Wanted};
@@ -24,7 +25,9 @@ use crate::{
     error::Error,
     freshness::At,
     params::{Known, Params},
+    peer::Peer,
     service::Member,
+    wait::Turn,
 };
 
 pub(crate) const KNOWN: Known = Known {
@@ -72,6 +75,7 @@ pub(crate) async fn watch(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    peer: Option<Extension<Peer>>,
 ) -> Result<Response, Error> {
     let params = Params::parse(query.as_deref(), KNOWN)?;
     let allowed = "namespace/name, such as acme/payments";
@@ -82,7 +86,7 @@ pub(crate) async fn watch(
     let service = Service::parse(ns, name)?;
     let wanted = Wanted::from_params(&params)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
-    let turn = state.waiters().turn()?;
+    let turn = state.waiters().turn(peer.as_deref())?;
     let found = wanted.answer(&state, &service)?;
     let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
     let at = found.at;
@@ -115,7 +119,7 @@ struct Watcher {
     begun: bool,
     /// What it says that it was told last before it came.
     last: Option<u64>,
-    _turn: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 impl Watcher {
