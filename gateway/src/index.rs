@@ -99,6 +99,11 @@ impl Instance {
         &self.body.endpoints
     }
 
+    /// All that is served but `live`, which is false here.
+    pub(crate) fn record(&self) -> &api::Instance {
+        &self.body
+    }
+
     /// What the owner claims, if it is a JSON object.
     pub(crate) fn claims(&self) -> Option<&serde_json::Map<String, serde_json::Value>> {
         self.body.metadata.as_ref()

@@ -12,6 +12,7 @@
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `freshness`: chain time and the mode
 //! - `feed`: Postgres → memory
+//! - `filter`: which instances a request wants, and in which order
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
 
@@ -20,6 +21,7 @@ mod app;
 mod config;
 mod error;
 mod feed;
+mod filter;
 mod freshness;
 mod index;
 mod params;
@@ -34,5 +36,6 @@ mod tests;
 pub use app::{app, openapi};
 pub use config::Config;
 pub use error::GatewayError;
+pub use filter::canonical_filter;
 pub use server::Gateway;
 pub use state::AppState;

@@ -8,5 +8,3 @@ pub(crate) mod instances;
 pub(crate) mod namespace;
 pub(crate) mod probes;
 pub(crate) mod services;
-
-mod filter;

@@ -19,6 +19,8 @@ use crate::{AppState, app};
 mod contract;
 mod discovery;
 mod feed;
+mod filter;
+mod filter_model;
 mod governance;
 mod hostile;
 mod instances;

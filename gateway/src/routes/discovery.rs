@@ -13,15 +13,13 @@ use domain::text::clip;
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    filter::{Filter, number},
-    instances::{Service, first_expiry},
-};
+use super::instances::{Service, first_expiry};
 use crate::{
     AppState,
     answer::answer,
     app::MAX_BODY,
     error::{Error, Kind},
+    filter::Filter,
     index::Instance,
 };
 
@@ -119,7 +117,7 @@ fn shape(instance: &Instance, now: u64) -> DiscoveryInstance {
         performance_metrics: PerformanceMetrics {
             heartbeat_age_s: now.saturating_sub(instance.lease.last_heartbeat),
             expires_at: timestamp::from_seconds(instance.lease.expires_at()),
-            latency_ms: instance.claims().and_then(|claims| number(claims.get("latency_ms"))),
+            latency_ms: instance.claims().and_then(|claims| claims.get("latency_ms")?.as_f64()),
         },
     }
 }

@@ -1,7 +1,5 @@
 //! `GET /v1/namespaces/{ns}/services/{name}/instances`
 
-use std::collections::HashMap;
-
 use api::{Health, InstancesAnswer, Problem, timestamp};
 use axum::{
     extract::{Path, RawQuery, State},
@@ -10,11 +8,11 @@ use axum::{
 use domain::{Namespace, ServiceKey, text};
 use utoipa::IntoParams;
 
-use super::filter::Filter;
 use crate::{
     AppState,
     answer::answer,
     error::{Error, Kind},
+    filter::{Filter, FilterQuery},
     index::Instance,
     params::{Known, Params},
 };
@@ -22,12 +20,28 @@ use crate::{
 const LIMIT: usize = 1_000;
 
 pub(crate) const KNOWN: Known = Known {
-    once: &["health", "version", "zone", "region", "limit"],
+    once: &[
+        "health",
+        "version",
+        "zone",
+        "region",
+        "protocol",
+        "filter",
+        "near",
+        "max_distance_km",
+        "max_latency_ms",
+        "resources.cpu",
+        "resources.memory_mb",
+        "resources.storage_gb",
+        "failover",
+        "limit",
+    ],
     repeated: &["tag", "meta."],
-    words: "health, version, tag, zone, region, meta.<key>, limit",
+    words: "health, version, tag, zone, region, protocol, meta.<key>, filter, near, max_distance_km, max_latency_ms, \
+            resources.cpu, resources.memory_mb, resources.storage_gb, failover, limit",
 };
 
-/// Which instances to answer with. All conditions must hold.
+/// How many instances to answer with, and in which health.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documents what `KNOWN` accepts")]
@@ -35,20 +49,6 @@ pub(crate) struct InstancesQuery {
     /// Live ones, which is the default; all that are listed; or all that are listed only if none is live.
     #[param(inline)]
     health: Option<Health>,
-    /// A range of semantic versions: `1.2` and `^1.2` mean at least 1.2 and less than 2. An instance whose version is no
-    /// semantic version does not match.
-    #[param(example = "^1.2")]
-    version: Option<String>,
-    /// Claimed: `tags` has this one. May be given more than once.
-    tag: Option<Vec<String>>,
-    /// Claimed: `zone` is this.
-    zone: Option<String>,
-    /// Claimed: `region` is this.
-    region: Option<String>,
-    /// `meta.<key>=<value>`; claimed: this key of the metadata has this value, be it a text, a number or a truth value.
-    /// May be given more than once.
-    #[param(style = Form, explode, value_type = Option<Object>)]
-    meta: Option<HashMap<String, String>>,
     /// How many instances to answer with.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
     limit: Option<u32>,
@@ -69,6 +69,7 @@ pub(crate) struct InstancesQuery {
             pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})$",
         ),
         ("name" = String, Path, description = "The name of the service", example = "payments", pattern = "^[a-z0-9][a-z0-9._-]{0,62}$"),
+        FilterQuery,
         InstancesQuery,
     ),
     responses(
@@ -93,13 +94,15 @@ pub(crate) async fn list(
         let service = index.service(service.key).ok_or_else(|| service.unknown())?;
         let matching: Vec<&Instance> = service.listed().filter(|instance| filter.matches(instance)).collect();
         let live = |instance: &&&Instance| instance.lease.is_live(at.now);
-        let (health, chosen) = match health {
+        let (health, mut chosen) = match health {
             Health::All => (Health::All, matching),
             Health::HealthyOrElseAll if !matching.iter().any(|instance| live(&instance)) => (Health::All, matching),
             Health::Healthy | Health::HealthyOrElseAll => {
                 (Health::Healthy, matching.iter().filter(live).copied().collect())
             }
         };
+        let tier = filter.keep_first_tier(&mut chosen, |instance| instance);
+        filter.order(&mut chosen, |instance| instance);
         let body = InstancesAnswer {
             namespace: service.namespace.to_string(),
             service: service.name.to_string(),
@@ -107,6 +110,7 @@ pub(crate) async fn list(
             now: timestamp::from_seconds(at.now),
             mode: at.mode,
             health,
+            tier,
             matched: chosen.len() as u64,
             instances: chosen.iter().take(limit).map(|instance| instance.served(at.now)).collect(),
         };
