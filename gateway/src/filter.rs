@@ -6,8 +6,6 @@
 //!
 //! In reading order: `query` reads requests, `expression` is the language of `filter=`, `place` is about `near`.
 
-use std::hash::{Hash, Hasher};
-
 use api::Tier;
 use semver::VersionReq;
 use serde_json::{Map, Value};
@@ -23,8 +21,7 @@ use expression::{Expression, Field};
 use place::{Nearness, Place};
 pub(crate) use query::FilterQuery;
 
-/// What a request wants. Two that want the same, however they write it, are equal as a rule; two that are equal want the
-/// same, always: answers can be cached by it.
+/// What a request wants.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
     version: Option<VersionReq>,
@@ -100,9 +97,15 @@ impl Filter {
         self
     }
 
+    /// A text that answers can be cached by: requests with the same one want the same, and those that want the same have
+    /// the same one as a rule, however they write it.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether all instances are wanted, in whatever order.
     pub(crate) fn is_plain(&self) -> bool {
-        self.key.is_empty()
+        self.key().is_empty()
     }
 
     /// Whether an instance is wanted. With `failover`, from whichever of the regions: see [`Self::keep_first_tier`].
@@ -154,20 +157,6 @@ impl Bound {
                 has.is_some_and(|has| has >= least)
             }
         }
-    }
-}
-
-impl PartialEq for Filter {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Filter {}
-
-impl Hash for Filter {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
     }
 }
 

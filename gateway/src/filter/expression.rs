@@ -218,7 +218,7 @@ impl Eq for Literal {}
 
 impl Pattern {
     /// The most memory of a compiled pattern, and of what is remembered while it runs, in bytes.
-    const MAX_SIZE: usize = 1 << 16;
+    const MAX_SIZE: usize = 1 << 18;
     const MAX_NEST: u32 = 16;
 
     pub(crate) fn new(text: &str) -> Result<Self, regex::Error> {

@@ -1,6 +1,6 @@
 //! The parameters that say which instances are wanted, and in which order.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 use url::form_urlencoded;
@@ -294,7 +294,7 @@ fn filter(pairs: &[(&str, &str)]) -> Filter {
 }
 
 #[test]
-fn filters_that_want_the_same_are_equal() {
+fn filters_that_want_the_same_have_one_key() {
     assert!(filter(&[]).is_plain());
     assert!(filter(&[("limit", "5"), ("health", "all")]).is_plain());
     assert!(!filter(&[("near", "0,0")]).is_plain());
@@ -309,8 +309,7 @@ fn filters_that_want_the_same_are_equal() {
         (vec![("version", "1.2")], vec![("version", "^1.2")]),
         (vec![("resources.cpu", "-0")], vec![("resources.cpu", "0")]),
     ] {
-        assert_eq!(filter(&one), filter(&other));
-        assert_eq!(HashSet::from([filter(&one), filter(&other)]).len(), 1);
+        assert_eq!(filter(&one).key(), filter(&other).key());
     }
     let different = [
         vec![],
@@ -334,6 +333,6 @@ fn filters_that_want_the_same_are_equal() {
         vec![("resources.storage_gb", "1")],
         vec![("version", "1")],
     ];
-    let kinds: HashSet<Filter> = different.iter().map(|pairs| filter(pairs)).collect();
-    assert_eq!(kinds.len(), different.len());
+    let keys: BTreeSet<String> = different.iter().map(|pairs| filter(pairs).key().to_owned()).collect();
+    assert_eq!(keys.len(), different.len());
 }

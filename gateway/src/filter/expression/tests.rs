@@ -104,6 +104,22 @@ fn a_fault_says_where_it_is_and_what_would_be_right() {
 }
 
 #[test]
+fn the_examples_of_the_docs_are_expressions() {
+    let docs = include_str!("../../../../docs/filters.md");
+    let (examples, _) = docs.split_once("```bexpr\n").and_then(|(_, rest)| rest.split_once("```")).expect("examples");
+    assert!(examples.lines().count() >= 9);
+    for example in examples.lines() {
+        reread(example).expect("the same tree");
+        assert_eq!(parse(example).err(), None, "{example}");
+    }
+    let bounds = [MAX_TEXT, MAX_TERMS, MAX_PATTERNS, MAX_DEPTH];
+    let said = "At most 1,024 bytes, 32 comparisons, 4 of them `matches`, 16 levels";
+    assert!(bounds == [1_024, 32, 4, 16] && docs.contains(said));
+    let fault = parse("zone = a").expect_err("a fault").to_string();
+    assert!(docs.contains(&format!("parameter filter: {fault}")), "{fault}");
+}
+
+#[test]
 fn everything_has_a_bound() {
     let deep = |depth| format!("{}zone == a{}", "(".repeat(depth), ")".repeat(depth));
     assert_eq!(canonical(&deep(MAX_DEPTH)), r#"zone == "a""#);
