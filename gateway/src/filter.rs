@@ -45,23 +45,6 @@ enum Bound {
 }
 
 impl Filter {
-    /// Reads the constraints of the open discovery API.
-    pub(crate) fn from_constraints(constraints: Option<api::Constraints>) -> Self {
-        let api::Constraints { location, latency, resources } = constraints.unwrap_or_default();
-        let (location, resources) = (location.unwrap_or_default(), resources.unwrap_or_default());
-        let mut filter = Self::default();
-        for (field, wanted) in [(Field::Zone, location.zone), (Field::Region, location.region)] {
-            filter.require(wanted.map(|wanted| Expression::equals(field, &wanted)));
-        }
-        filter.bounds.extend(latency.and_then(|latency| latency.max_ms).map(Bound::MaxLatencyMs));
-        for (name, least) in
-            [("cpu", resources.cpu), ("memory_mb", resources.memory_mb), ("storage_gb", resources.storage_gb)]
-        {
-            filter.bounds.extend(least.map(|least| Bound::Resources(name, least)));
-        }
-        filter.finish()
-    }
-
     fn require(&mut self, expressions: impl IntoIterator<Item = Expression>) {
         let parts = expressions.into_iter().flat_map(Expression::into_conjuncts);
         self.expressions.extend(parts.map(|part| (part.to_string(), part)));

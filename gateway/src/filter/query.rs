@@ -15,6 +15,9 @@ use crate::{error::Error, params::Params};
 /// The most regions of `failover`.
 const MAX_FAILOVER: usize = 8;
 
+const NUMBER: &str = "a number, 0 or more";
+const PLACE: &str = "latitude and longitude in degrees, such as 52.52,13.405";
+
 /// Which instances are wanted. All conditions must hold.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -77,12 +80,12 @@ impl Filter {
             version: params.read("version", "a range of semantic versions, such as ^1.2 or >=1.0, <2.0", |range| {
                 VersionReq::parse(range)
             })?,
-            near: params.read("near", "latitude,longitude in degrees, such as 52.52,13.405", Place::parse)?,
+            near: params.read("near", PLACE, Place::parse)?,
             max_distance_km: number(params, "max_distance_km")?,
             ..Self::default()
         };
-        if filter.near.is_none() && filter.max_distance_km.is_some() {
-            return Err(needs(params, "max_distance_km", "near"));
+        if let (None, Some(sent)) = (filter.near, params.get("max_distance_km")) {
+            return Err(needs("max_distance_km", sent, "near"));
         }
 
         filter.bounds.extend(number(params, "max_latency_ms")?.map(Bound::MaxLatencyMs));
@@ -117,16 +120,58 @@ impl Filter {
         }
         Ok(filter.finish())
     }
+
+    /// Reads the constraints of the open discovery API.
+    pub(crate) fn from_constraints(constraints: Option<api::Constraints>) -> Result<Self, Error> {
+        let api::Constraints { location, latency, resources } = constraints.unwrap_or_default();
+        let (location, resources) = (location.unwrap_or_default(), resources.unwrap_or_default());
+        let least = |name: &str, value: Option<f64>| match value {
+            Some(value) => in_range(value)
+                .map(Some)
+                .map_err(|reason| Error::parameter(&format!("constraints.{name}"), &value.to_string(), NUMBER, reason)),
+            None => Ok(None),
+        };
+        let near = location.near.map(|geo| {
+            let bad = || {
+                Error::parameter(
+                    "constraints.location.near",
+                    &format!("{},{}", geo.lat, geo.lon),
+                    PLACE,
+                    "there is no such place",
+                )
+            };
+            Place::new(geo.lat, geo.lon).ok_or_else(bad)
+        });
+        let mut filter = Self {
+            near: near.transpose()?,
+            max_distance_km: least("location.max_distance_km", location.max_distance_km)?,
+            ..Self::default()
+        };
+        if let (None, Some(km)) = (filter.near, filter.max_distance_km) {
+            return Err(needs("constraints.location.max_distance_km", &km.to_string(), "near"));
+        }
+        for (field, wanted) in [(Field::Zone, location.zone), (Field::Region, location.region)] {
+            filter.require(wanted.map(|wanted| Expression::equals(field, &wanted)));
+        }
+        let latency = least("latency.max_ms", latency.and_then(|latency| latency.max_ms))?;
+        filter.bounds.extend(latency.map(Bound::MaxLatencyMs));
+        for (name, value) in
+            [("cpu", resources.cpu), ("memory_mb", resources.memory_mb), ("storage_gb", resources.storage_gb)]
+        {
+            let least = least(&format!("resources.{name}"), value)?;
+            filter.bounds.extend(least.map(|least| Bound::Resources(name, least)));
+        }
+        Ok(filter.finish())
+    }
 }
 
-/// A number that is not negative.
 fn number(params: &Params, name: &str) -> Result<Option<f64>, Error> {
-    params.read(name, "a number, 0 or more", |value| match value.parse::<f64>() {
-        // Adding nothing turns -0 into 0.
-        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number + 0.0),
-        Ok(_) => Err("not in range"),
-        Err(_) => Err("no number"),
-    })
+    params.read(name, NUMBER, |value| value.parse().map_err(|_| "no number").and_then(in_range))
+}
+
+fn in_range(number: f64) -> Result<f64, &'static str> {
+    // Adding nothing turns -0 into 0.
+    if number.is_finite() && number >= 0.0 { Ok(number + 0.0) } else { Err("not in range") }
 }
 
 /// A text that can be in metadata that is meant well.
@@ -141,7 +186,7 @@ fn text<'a>(name: &str, value: &'a str) -> Result<&'a str, Error> {
 /// The regions to ask in turn; none if there is no `failover`.
 fn tiers(params: &Params, region: Option<&str>) -> Result<Vec<String>, Error> {
     let Some(failover) = params.get("failover") else { return Ok(Vec::new()) };
-    let Some(region) = region else { return Err(needs(params, "failover", "region")) };
+    let Some(region) = region else { return Err(needs("failover", failover, "region")) };
     let allowed = "up to 8 regions with commas between them, each once, and `region` not among them";
     let bad = |reason| Err(Error::parameter("failover", failover, allowed, reason));
     let mut tiers = vec![region.to_owned()];
@@ -160,7 +205,6 @@ fn tiers(params: &Params, region: Option<&str>) -> Result<Vec<String>, Error> {
     Ok(tiers)
 }
 
-fn needs(params: &Params, name: &str, other: &str) -> Error {
-    let sent = params.get(name).unwrap_or_default();
+fn needs(name: &str, sent: &str, other: &str) -> Error {
     Error::parameter(name, sent, &format!("only together with {other}"), &format!("there is no {other}"))
 }

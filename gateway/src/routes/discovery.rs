@@ -56,12 +56,14 @@ pub(crate) async fn discover(
         return Err(Error::parameter("service_name", &query.service_name, allowed, "it names no namespace"));
     };
     let service = Service::parse(ns, name)?;
-    let filter = Filter::from_constraints(query.constraints);
+    let filter = Filter::from_constraints(query.constraints)?;
 
     let ((instances, first_expiry), at) = state.read(|index, at| {
         let service = index.service(service.key).ok_or_else(|| service.unknown())?;
         let live = service.listed().filter(|instance| instance.lease.is_live(at.now));
-        let found: Vec<&Instance> = live.filter(|instance| filter.matches(instance)).take(LIMIT).collect();
+        let mut found: Vec<&Instance> = live.filter(|instance| filter.matches(instance)).collect();
+        filter.order(&mut found, |instance| instance);
+        found.truncate(LIMIT);
         let shaped = found.iter().map(|instance| shape(instance, at.now)).collect();
         Ok((shaped, first_expiry(found, at.now)))
     })?;
