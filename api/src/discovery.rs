@@ -38,8 +38,8 @@ pub struct Constraints {
     pub resources: Option<Resources>,
 }
 
-/// Compared with `region` and `zone` of the metadata.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+/// Compared with `region`, `zone` and `geo` of the metadata.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Location {
     /// The region.
@@ -48,6 +48,25 @@ pub struct Location {
     /// The zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// The nearest to this place come first, those that claim no place last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<Geo>,
+    /// The most that is acceptable between `near`, which must be given as well, and the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub max_distance_km: Option<f64>,
+}
+
+/// A place on the globe, in degrees.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Geo {
+    /// Latitude.
+    #[schema(minimum = -90, maximum = 90, example = 52.52)]
+    pub lat: f64,
+    /// Longitude.
+    #[schema(minimum = -180, maximum = 180, example = 13.405)]
+    pub lon: f64,
 }
 
 /// Compared with `latency_ms` of the metadata.
@@ -56,6 +75,7 @@ pub struct Location {
 pub struct Latency {
     /// The most that is acceptable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
     pub max_ms: Option<f64>,
 }
 
@@ -65,12 +85,15 @@ pub struct Latency {
 pub struct Resources {
     /// Processors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
     pub cpu: Option<f64>,
     /// Memory in megabytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
     pub memory_mb: Option<f64>,
     /// Storage in gigabytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
     pub storage_gb: Option<f64>,
 }
 
@@ -85,7 +108,7 @@ pub struct DiscoveryAnswer {
     pub now: OffsetDateTime,
     /// How far this can be trusted to be up to date.
     pub mode: Mode,
-    /// The instances, ordered by id.
+    /// The instances, ordered by id; with `near`, the nearest first.
     pub instances: Vec<DiscoveryInstance>,
 }
 

@@ -232,10 +232,25 @@ pub struct InstancesAnswer {
     pub mode: Mode,
     /// Which instances these are: `healthy` or `all`, never `healthy_or_else_all`.
     pub health: Health,
+    /// Which region answers, if the request has `failover` and any instance was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tier: Option<Tier>,
     /// How many match; `limit` may have cut some off.
     pub matched: u64,
-    /// The instances, ordered by id; those that are suspect, or whose phi is 3 or more, come last.
+    /// The instances, ordered by id; those that are suspect, or whose phi is 3 or more, come last. With `near`, the nearest
+    /// first.
     pub instances: Vec<Instance>,
+}
+
+/// Which of the regions of a request with `failover` answers: the first that has any instance that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tier {
+    /// 0 is `region`; 1 is the first of `failover`, and so on.
+    pub number: u64,
+    /// Its name.
+    #[schema(example = "eu-central-1")]
+    pub region: String,
 }
 
 /// What changed of the instances of a service.

@@ -34,7 +34,9 @@ pub use block::{BlockInfo, Consistency, Mode};
 pub use discovery::{Constraints, DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery};
 pub use governance::{Endorsement, NamespaceAnswer, Operator, Permission, Registrar, Scope};
 pub use health::{DiscoveryHealth, HealthMetrics, HealthStatus, Probe};
-pub use instance::{Endpoint, Health, Instance, InstanceAnswer, InstancesAnswer, InstancesDelta, Observed, Status};
+pub use instance::{
+    Endpoint, Health, Instance, InstanceAnswer, InstancesAnswer, InstancesDelta, Observed, Status, Tier,
+};
 pub use metadata::Metadata;
 pub use problem::Problem;
 pub use services::{ServiceSummary, ServicesAnswer};

@@ -15,6 +15,7 @@
 //! - `board`: what readers see of a service without a lock; `wait`: waiting for it to change; `encoding`: compression
 //! - `freshness`: chain time and the mode
 //! - `feed`: Postgres → memory
+//! - `filter`: which instances a request wants, and in which order
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
 
@@ -25,6 +26,7 @@ mod config;
 mod encoding;
 mod error;
 mod feed;
+mod filter;
 mod freshness;
 mod index;
 mod liveness;
@@ -38,6 +40,7 @@ mod service;
 mod state;
 mod telemetry;
 mod wait;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -45,5 +48,6 @@ mod tests;
 pub use app::{app, openapi};
 pub use config::{ClientTls, Config, Limits, Rate, Tls};
 pub use error::GatewayError;
+pub use filter::canonical_filter;
 pub use server::Gateway;
 pub use state::AppState;

@@ -9,5 +9,3 @@ pub(crate) mod namespace;
 pub(crate) mod probes;
 pub(crate) mod services;
 pub(crate) mod watch;
-
-mod filter;

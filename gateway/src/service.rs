@@ -114,6 +114,11 @@ impl Record {
         &self.body.endpoints
     }
 
+    /// What the owner has written, and where it stands; not the lease.
+    pub(crate) fn body(&self) -> &api::Instance {
+        &self.body
+    }
+
     /// What the owner claims, if it is a JSON object.
     pub(crate) fn claims(&self) -> Option<&serde_json::Map<String, serde_json::Value>> {
         self.body.metadata.as_ref()

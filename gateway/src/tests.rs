@@ -22,6 +22,8 @@ mod consistency;
 mod contract;
 mod discovery;
 mod feed;
+mod filter;
+mod filter_model;
 mod governance;
 mod hostile;
 mod instances;

@@ -13,16 +13,15 @@ use domain::text::clip;
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    filter::{Filter, number},
-    instances::{Service, first_expiry},
-};
+use super::instances::Service;
 use crate::{
     AppState,
     answer::answer,
     app::MAX_BODY,
     error::{Error, Kind},
+    filter::Filter,
     service::Member,
+    wanted::first_expiry,
 };
 
 /// The most instances of an answer.
@@ -58,13 +57,13 @@ pub(crate) async fn discover(
         return Err(Error::parameter("service_name", &query.service_name, allowed, "it names no namespace"));
     };
     let service = Service::parse(ns, name)?;
-    let filter = Filter::from_constraints(query.constraints);
+    let filter = Filter::from_constraints(query.constraints)?;
 
     let ((instances, first_expiry), at) = state.read(|index, at| {
         let service = index.service(service.key).ok_or_else(|| service.unknown())?;
         let mut found: Vec<&Member> =
             service.members().filter(|member| member.serves() && filter.matches(&member.instance)).collect();
-        found.sort_by_key(|member| member.rank(at.now));
+        found.sort_by_cached_key(|member| (member.rank(at.now), filter.nearness(&member.instance)));
         found.truncate(LIMIT);
         let shaped = found.iter().map(|member| shape(member, at.now)).collect();
         Ok((shaped, first_expiry(found.iter().map(|member| &*member.instance), at.now)))
@@ -122,7 +121,7 @@ fn shape(member: &Member, now: u64) -> DiscoveryInstance {
         performance_metrics: PerformanceMetrics {
             heartbeat_age_s: now.saturating_sub(instance.lease.last_heartbeat),
             expires_at: timestamp::from_seconds(instance.lease.expires_at()),
-            latency_ms: instance.claims().and_then(|claims| number(claims.get("latency_ms"))),
+            latency_ms: instance.claims().and_then(|claims| claims.get("latency_ms")?.as_f64()),
         },
     }
 }

@@ -9,7 +9,6 @@ use axum::{
 use domain::InstanceId;
 use store::query::LIST;
 
-use super::instances::first_expiry;
 use crate::{
     AppState,
     answer::answer,
@@ -18,6 +17,7 @@ use crate::{
     index::Index,
     params::{Known, Params},
     service::Instance,
+    wanted::first_expiry,
 };
 
 const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };

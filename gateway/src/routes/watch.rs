@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use api::{InstancesDelta, Problem};
+use api::{Health, InstancesDelta, Problem};
 use axum::{
     Extension,
     extract::{RawQuery, State},
@@ -17,23 +17,42 @@ use futures::{Stream, stream};
 use tokio::sync::watch;
 use utoipa::IntoParams;
 
-use super::instances::{Service, Wanted};
+use super::instances::Service;
 use crate::{
     AppState,
     answer::{registry_headers, written},
     board::{Board, Ready},
     error::Error,
+    filter::FilterQuery,
     freshness::At,
     params::{Known, Params},
     peer::Peer,
     service::Member,
     wait::Turn,
+    wanted::Wanted,
 };
 
 pub(crate) const KNOWN: Known = Known {
-    once: &["service", "health", "version", "zone", "region", "limit"],
+    once: &[
+        "service",
+        "health",
+        "version",
+        "zone",
+        "region",
+        "protocol",
+        "filter",
+        "near",
+        "max_distance_km",
+        "max_latency_ms",
+        "resources.cpu",
+        "resources.memory_mb",
+        "resources.storage_gb",
+        "failover",
+        "limit",
+    ],
     repeated: &["tag", "meta."],
-    words: "service, health, version, tag, zone, region, meta.<key>, limit",
+    words: "service, health, version, zone, region, protocol, tag, meta.<key>, filter, near, max_distance_km, max_latency_ms, \
+            resources.cpu, resources.memory_mb, resources.storage_gb, failover, limit",
 };
 
 /// Between two signs of life.
@@ -50,6 +69,12 @@ pub(crate) struct WatchQuery {
         pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})/[a-z0-9][a-z0-9._-]{0,62}$"
     )]
     service: String,
+    /// As for the list of instances.
+    #[param(inline)]
+    health: Option<Health>,
+    /// How many instances to tell of.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<u32>,
 }
 
 /// Watches a service
@@ -57,13 +82,13 @@ pub(crate) struct WatchQuery {
 /// Server-sent events: first a `snapshot`, which is the answer that lists the instances; then a `delta` for each change:
 /// `instances` that are new or changed, and the ids of those that are `gone`. The `id` of an event is the index of the service. Who comes
 /// back with `Last-Event-ID` gets nothing but what follows if it is still the index, else a `resync`: a snapshot to begin
-/// with anew. Takes all parameters of the list of instances but `index` and `wait`. A comment comes every 15 s.
+/// with anew. Takes `health` and `limit` of the list of instances as well. A comment comes every 15 s.
 #[utoipa::path(
     get,
     path = "/v1/watch",
     operation_id = "watch",
     tag = "discovery",
-    params(WatchQuery, ("Last-Event-ID" = Option<u64>, Header, description = "The `id` of the last event that was received")),
+    params(WatchQuery, FilterQuery, ("Last-Event-ID" = Option<u64>, Header, description = "The `id` of the last event that was received")),
     responses(
         (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
         (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),

@@ -11,11 +11,13 @@ fn world() -> World {
     World::with([
         ("payments", "a1", |row| {
             row.metadata = metadata(
-                r#"{"zone":"z1","region":"eu","latency_ms":12.5,"resources":{"cpu":4,"memory_mb":8192,"storage_gb":10}}"#,
+                r#"{"zone":"z1","region":"eu","geo":{"lat":48.86,"lon":2.35},"latency_ms":12.5,"resources":{"cpu":4,"memory_mb":8192,"storage_gb":10}}"#,
             );
         }),
         ("payments", "b1", |row| {
-            row.metadata = metadata(r#"{"zone":"z2","region":"eu","latency_ms":"12","resources":{"cpu":2}}"#);
+            row.metadata = metadata(
+                r#"{"zone":"z2","region":"eu","geo":{"lat":52.52,"lon":13.4},"latency_ms":"12","resources":{"cpu":2}}"#,
+            );
             row.endpoints = vec![Bytes::from_static(&[0xff]), Bytes::from_static(b"grpc://[::1]:50051")];
         }),
         ("payments", "c1", |row| row.metadata = metadata("opaque")),
@@ -48,9 +50,31 @@ async fn constraints_hold_and_what_is_unknown_does_not_match() {
         (json!({"resources":{"cpu":2}}), vec!["a1", "b1"]),
         (json!({"resources":{"cpu":2,"memory_mb":1}}), vec!["a1"]),
         (json!({"resources":{"storage_gb":11}}), vec![]),
+        (json!({"location":{"near":{"lat":52.5,"lon":13.4}}}), vec!["a1", "b1", "c1"]),
+        (json!({"location":{"near":{"lat":52.5,"lon":13.4},"max_distance_km":10}}), vec!["b1"]),
+        (json!({"location":{"near":{"lat":52.5,"lon":13.4},"max_distance_km":1000}}), vec!["a1", "b1"]),
     ] {
         assert_eq!(found(&world, constraints.clone()).await, expected, "{constraints}");
     }
+}
+
+#[tokio::test]
+async fn the_nearest_come_first() {
+    let world = world();
+    for (near, expected) in
+        [(json!({"lat":52,"lon":13}), ["b1", "a1", "c1"]), (json!({"lat":48,"lon":2}), ["a1", "b1", "c1"])]
+    {
+        let query = json!({ "service_name": "acme/payments", "constraints": { "location": { "near": near } } });
+        let answer = world.post(PATH, query.to_string()).await;
+        let ids = expected.map(|label| Value::from(acme_id(&world, label)));
+        let answered: Vec<&Value> =
+            answer.body["instances"].as_array().expect("a list").iter().map(|instance| &instance["id"]).collect();
+        assert_eq!(answered, ids.iter().collect::<Vec<_>>(), "{near}");
+    }
+}
+
+fn acme_id(world: &World, label: &str) -> String {
+    world.rows.instances.iter().find(|row| row.label == label).expect("ours").id.to_string()
 }
 
 #[tokio::test]
@@ -87,6 +111,22 @@ async fn a_bad_question_is_told_why() {
         (r#"{"service_name":1}"#, 400, "bad-body", "string"),
         (r#"{"service_name":"acme/payments","constraint":{}}"#, 400, "bad-body", "constraint"),
         (r#"{"service_name":"acme/payments","constraints":{"resources":{"gpu":1}}}"#, 400, "bad-body", "gpu"),
+        (r#"{"service_name":"acme/payments","constraints":{"latency":{"max_ms":-1}}}"#, 400, "bad-parameter", "max_ms"),
+        (r#"{"service_name":"acme/payments","constraints":{"latency":{"max_ms":1e999}}}"#, 400, "bad-body", "range"),
+        (r#"{"service_name":"acme/payments","constraints":{"resources":{"cpu":-1}}}"#, 400, "bad-parameter", "cpu"),
+        (
+            r#"{"service_name":"acme/payments","constraints":{"location":{"near":{"lat":91,"lon":0}}}}"#,
+            400,
+            "bad-parameter",
+            "place",
+        ),
+        (r#"{"service_name":"acme/payments","constraints":{"location":{"near":{"lat":1}}}}"#, 400, "bad-body", "lon"),
+        (
+            r#"{"service_name":"acme/payments","constraints":{"location":{"max_distance_km":1}}}"#,
+            400,
+            "bad-parameter",
+            "no near",
+        ),
         (r#"{"service_name":"payments"}"#, 400, "bad-parameter", "namespace"),
         (r#"{"service_name":"Acme/payments"}"#, 400, "bad-parameter", "namespace"),
         (r#"{"service_name":"acme/pay/ments"}"#, 400, "bad-parameter", "service"),
