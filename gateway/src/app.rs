@@ -19,7 +19,9 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    AppState, answer,
+    AppState,
+    access::{self, Access},
+    answer,
     error::{Error, Kind},
     routes,
 };
@@ -54,12 +56,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// All routes over what `state` knows.
-pub fn app(state: AppState) -> Router {
+/// All routes over what `state` knows, for those whom `access` lets in.
+pub(crate) fn app(state: AppState, access: Access) -> Router {
     let (router, document) = documented().split_for_parts();
     router
         .merge(routes::docs::router(&document))
         .fallback(no_such_route)
+        .layer(from_fn_with_state((state.clone(), access), access::guard))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(only_problems))
@@ -71,7 +74,7 @@ pub fn app(state: AppState) -> Router {
 }
 
 fn documented() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let mut router = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(routes::services::list))
         .routes(routes!(routes::instances::list))
         .routes(routes!(routes::instance::get))
@@ -80,15 +83,20 @@ fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::health::health))
         .routes(routes!(routes::probes::livez))
         .routes(routes!(routes::probes::readyz))
-        .routes(routes!(routes::probes::metrics))
+        .routes(routes!(routes::probes::metrics));
+    access::document(router.get_openapi_mut());
+    router
 }
 
 /// Any page may read; none may send anything but reads.
 fn cors() -> CorsLayer {
-    CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]).expose_headers([
+    let allowed = CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]);
+    allowed.allow_headers([header::AUTHORIZATION]).expose_headers([
         answer::BLOCK,
         answer::HEAD_AGE,
         answer::MODE,
+        header::RETRY_AFTER,
+        header::WWW_AUTHENTICATE,
     ])
 }
 
@@ -152,7 +160,7 @@ async fn observe(State(state): State<AppState>, route: Option<MatchedPath>, requ
 }
 
 /// A method as a label: strangers may send any word.
-fn known_method(method: &Method) -> &'static str {
+pub(crate) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
+use crate::AccessRules;
+
 /// How a gateway is configured.
 #[derive(Clone)]
 pub struct Config {
@@ -12,6 +14,8 @@ pub struct Config {
     pub database_url: String,
     /// How often to look for changes when nobody rings. Small, since it bounds how stale a gateway on a replica is.
     pub poll_interval: Duration,
+    /// Who may ask.
+    pub access: AccessRules,
     /// How many connections may be open; more wait.
     pub max_connections: usize,
     /// How long running requests may take to end on shutdown.
@@ -24,6 +28,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             database_url: String::new(),
             poll_interval: Duration::from_secs(1),
+            access: AccessRules::default(),
             max_connections: 4_096,
             shutdown_timeout: Duration::from_secs(5),
         }
@@ -36,6 +41,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("listen", &self.listen)
             .field("poll_interval", &self.poll_interval)
+            .field("access", &self.access)
             .field("max_connections", &self.max_connections)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()

@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::text::clip;
 
-use crate::{answer::registry_headers, freshness::At};
+use crate::{AccessError, answer::registry_headers, freshness::At};
 
 /// What keeps a gateway from running.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum GatewayError {
     /// The database URL is none.
     #[error("the database URL cannot be read: {0}; it must look like postgres://user:password@host:5432/rollcall")]
     DatabaseUrl(store::StoreError),
+    /// Nobody said who may ask, or what says so cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A bug: the feed or the server ended by itself.
     #[error("the gateway's {0} ended unexpectedly")]
     Ended(&'static str),
@@ -41,6 +44,8 @@ pub(crate) enum Kind {
     BadParameter,
     UnknownParameter,
     BadBody,
+    Unauthorized,
+    Forbidden,
     UnknownRoute,
     UnknownService,
     UnknownInstance,
@@ -48,6 +53,7 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     BodyTooLarge,
     UnsupportedMediaType,
+    TooManyRequests,
     Internal,
     NotReady,
     Timeout,
@@ -55,11 +61,13 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
         Self::BadBody,
+        Self::Unauthorized,
+        Self::Forbidden,
         Self::UnknownRoute,
         Self::UnknownService,
         Self::UnknownInstance,
@@ -67,6 +75,7 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::TooManyRequests,
         Self::Internal,
         Self::NotReady,
         Self::Timeout,
@@ -79,6 +88,8 @@ impl Kind {
             Self::BadParameter => ("bad-parameter", "A parameter is not valid", StatusCode::BAD_REQUEST),
             Self::UnknownParameter => ("unknown-parameter", "There is no such parameter", StatusCode::BAD_REQUEST),
             Self::BadBody => ("bad-body", "The body is not valid", StatusCode::BAD_REQUEST),
+            Self::Unauthorized => ("unauthorized", "The gateway does not know who asks", StatusCode::UNAUTHORIZED),
+            Self::Forbidden => ("forbidden", "Who asks may not read this", StatusCode::FORBIDDEN),
             Self::UnknownRoute => ("unknown-route", "There is no such resource", StatusCode::NOT_FOUND),
             Self::UnknownService => ("unknown-service", "Nobody ever registered this service", StatusCode::NOT_FOUND),
             Self::UnknownInstance => ("unknown-instance", "Nobody registered this instance", StatusCode::NOT_FOUND),
@@ -89,6 +100,9 @@ impl Kind {
             Self::BodyTooLarge => ("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", "The body is not JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
+            Self::TooManyRequests => {
+                ("too-many-requests", "There are too many requests", StatusCode::TOO_MANY_REQUESTS)
             }
             Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),

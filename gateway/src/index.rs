@@ -95,6 +95,11 @@ impl Instance {
         self.body.id
     }
 
+    /// The namespace as people write it.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.body.namespace
+    }
+
     pub(crate) fn endpoints(&self) -> &[Endpoint] {
         &self.body.endpoints
     }

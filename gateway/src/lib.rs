@@ -8,13 +8,15 @@
 //!
 //! In reading order:
 //! - `config`: [`Config`]; `server`: [`Gateway`], the listener and its limits
-//! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
+//! - `app`: all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `freshness`: chain time and the mode
 //! - `feed`: Postgres → memory
 //! - `routes`: a file per route: its handler, its parameters, its documentation
+//! - `access`: who may ask what; `peer`: who is at the other end
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
 
+mod access;
 mod answer;
 mod app;
 mod config;
@@ -23,6 +25,7 @@ mod feed;
 mod freshness;
 mod index;
 mod params;
+mod peer;
 mod routes;
 mod server;
 mod state;
@@ -31,7 +34,9 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 
-pub use app::{app, openapi};
+pub use access::{AccessError, AccessRules, ApiKey, KeyInfo, KeysFile, NewKey, Rate, TokenRules};
+use app::app;
+pub use app::openapi;
 pub use config::Config;
 pub use error::GatewayError;
 pub use server::Gateway;

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppState, Config, GatewayError, app, feed};
+use crate::{AppState, Config, GatewayError, access::Access, app, feed};
 
 /// How long a client may take to send the head of a request, and how long a connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -36,22 +36,24 @@ pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
     state: AppState,
+    access: Access,
 }
 
 impl Gateway {
     /// Takes the address to listen on. The database need not be there yet.
     ///
     /// # Errors
-    /// [`GatewayError::Taken`], [`GatewayError::Listen`], [`GatewayError::DatabaseUrl`].
+    /// [`GatewayError::Taken`], [`GatewayError::Listen`], [`GatewayError::DatabaseUrl`], [`GatewayError::Access`].
     pub async fn bind(config: Config, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         store::query::check_url(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
+        let access = Access::new(&config.access, config.listen, Arc::clone(&clock))?;
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => GatewayError::Taken(config.listen),
             _ => GatewayError::Listen { address: config.listen, source },
         };
         let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { config, listener, address, state: AppState::new(clock) })
+        Ok(Self { config, listener, address, state: AppState::new(clock), access })
     }
 
     /// Where it listens: with port 0 in the configuration, the port that it got.
@@ -65,13 +67,17 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Ended`], which is a bug.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
-        let Self { config, listener, address, state } = self;
+        let Self { config, listener, address, state, access } = self;
         tracing::info!(%address, "listening");
-        let routes = app(state.clone());
+        let routes = app(state.clone(), access.clone());
         let mut parts = JoinSet::new();
         parts.spawn(async move {
             let _never = feed::run(state, config.database_url, config.poll_interval).await;
             "feed"
+        });
+        parts.spawn(async move {
+            let _never = access.watch().await;
+            "look at who may ask"
         });
         let server = accept(listener, routes, config.max_connections, config.shutdown_timeout, shutdown.clone());
         tokio::select! {

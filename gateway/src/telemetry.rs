@@ -8,6 +8,7 @@ use metrics::{counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use crate::{
+    access::Reason,
     freshness::lag,
     state::{AppState, Vitals},
 };
@@ -38,6 +39,13 @@ impl Telemetry {
             let labels = [("route", route.clone()), ("method", method.to_owned()), ("status", status.to_string())];
             counter!("rollcall_gateway_requests_total", &labels).increment(1);
             histogram!("rollcall_gateway_request_seconds", "route" => route).record(took);
+        });
+    }
+
+    /// A request was refused for who asked, or did not say who asks.
+    pub(crate) fn refused(&self, reason: Reason) {
+        with_local_recorder(&self.0, || {
+            counter!("rollcall_gateway_refused_total", "reason" => reason.as_str()).increment(1);
         });
     }
 

@@ -14,8 +14,9 @@ use store::{
 };
 use tower::ServiceExt;
 
-use crate::{AppState, app};
+use crate::{AppState, access::Access, app};
 
+mod access;
 mod contract;
 mod discovery;
 mod feed;
@@ -36,6 +37,7 @@ const OWNER: Address = Address::repeat_byte(0xab);
 struct World {
     clock: Arc<ManualClock>,
     state: AppState,
+    access: Access,
     rows: Snapshot,
 }
 
@@ -61,7 +63,8 @@ impl World {
             instances: vec![],
             grants: Grants::default(),
         };
-        let world = Self { clock, state, rows };
+        let access = access::open(clock.clone());
+        let world = Self { clock, state, access, rows };
         world.load();
         world
     }
@@ -122,7 +125,7 @@ impl World {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = app(self.state.clone()).oneshot(request).await.expect("an answer");
+        let response = app(self.state.clone(), self.access.clone()).oneshot(request).await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
         let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.to_str().expect("text").contains("json"));

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     app::MAX_BODY,
     error::{Error, Kind},
@@ -49,6 +50,7 @@ const LIMIT: usize = 1_000;
 )]
 pub(crate) async fn discover(
     State(state): State<AppState>,
+    reader: Reader,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Error> {
@@ -58,6 +60,7 @@ pub(crate) async fn discover(
         return Err(Error::parameter("service_name", &query.service_name, allowed, "it names no namespace"));
     };
     let service = Service::parse(ns, name)?;
+    reader.must_read(&service.namespace)?;
     let filter = Filter::from_constraints(query.constraints);
 
     let ((instances, first_expiry), at) = state.read(|index, at| {

@@ -11,6 +11,7 @@ use store::query::LIST;
 use super::instances::first_expiry;
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     error::{Error, Kind},
     freshness::At,
@@ -39,6 +40,7 @@ const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
 )]
 pub(crate) async fn get(
     State(state): State<AppState>,
+    reader: Reader,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
@@ -47,6 +49,7 @@ pub(crate) async fn get(
     let ((body, first_expiry), at) = state.read(|index, at| {
         let unknown = || Error::new(Kind::UnknownInstance, format!("nobody registered the instance {id}"));
         let instance = index.instance(id).ok_or_else(unknown)?;
+        reader.must_read_text(instance.namespace())?;
         Ok((shape(index, instance, at), first_expiry([instance], at.now)))
     })?;
     Ok(answer(&at, first_expiry, &body))

@@ -13,6 +13,7 @@ use utoipa::IntoParams;
 use super::filter::Filter;
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     error::{Error, Kind},
     index::Instance,
@@ -80,10 +81,12 @@ pub(crate) struct InstancesQuery {
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
+    reader: Reader,
     Path((ns, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let service = Service::parse(&ns, &name)?;
+    reader.must_read(&service.namespace)?;
     let params = Params::parse(query.as_deref(), KNOWN)?;
     let health = params.health()?;
     let filter = Filter::from_params(&params)?;
@@ -126,7 +129,7 @@ pub(crate) fn first_expiry<'a>(instances: impl IntoIterator<Item = &'a Instance>
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) key: ServiceKey,
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
     name: String,
 }
 

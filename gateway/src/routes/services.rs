@@ -13,6 +13,7 @@ use utoipa::IntoParams;
 
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     error::Error,
     params::{Known, Params},
@@ -48,7 +49,8 @@ pub(crate) struct ServicesQuery {
 /// Lists services
 ///
 /// All services that anybody ever registered an instance of, ordered by namespace and name. A page that follows another
-/// may be of a later block; services that exist all along are listed exactly once.
+/// may be of a later block; services that exist all along are listed exactly once. Services of namespaces that the caller
+/// may not read are left out.
 #[utoipa::path(
     get,
     path = "/v1/services",
@@ -61,9 +63,14 @@ pub(crate) struct ServicesQuery {
         (status = 503, description = "The gateway holds no index yet", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    reader: Reader,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
     let params = Params::parse(query.as_deref(), KNOWN)?;
     let namespace = params.read("namespace", "a label (a-z 0-9 . _ -) or an account", |ns| ns.parse::<Namespace>())?;
+    namespace.as_ref().map_or(Ok(()), |namespace| reader.must_read(namespace))?;
     let namespace: Option<Arc<str>> = namespace.map(|ns| ns.to_string().into());
     let prefix = params.read("prefix", "the beginning of a name (a-z 0-9 . _ -)", parse_prefix)?.unwrap_or_default();
     let cursor = params.read("cursor", "next_cursor of the page before", |cursor| {
@@ -82,7 +89,7 @@ pub(crate) async fn list(State(state): State<AppState>, RawQuery(query): RawQuer
         let services = index
             .services_after(after)
             .take_while(|service| namespace.as_ref().is_none_or(|ns| service.namespace == *ns))
-            .filter(|service| service.name.starts_with(&prefix))
+            .filter(|service| service.name.starts_with(&prefix) && reader.may_read_text(&service.namespace))
             // One more than wanted: then there is a next page.
             .take(limit + 1)
             .map(|service| ServiceSummary {
