@@ -188,16 +188,14 @@ impl World {
         chain.mine_by_time().await?;
         folder.write_config(&config::File {
             rpc_url: Some(chain.rpc_url.expose().to_owned()),
-            fallback_rpc_urls: None,
             contract: Some(chain.deployed.contract.to_string()),
             endorsements: Some(chain.endorsements.to_string()),
             deploy_block: Some(chain.deployed.block),
             database_url: Some(database_url.expose().to_owned()),
             gateway_url: Some(gateway_url.expose().to_owned()),
-            listen: None,
-            indexer_listen: None,
             keystore: Some(KEYSTORE.to_owned()),
             password_file: Some(PASSWORD_FILE.to_owned()),
+            ..config::File::default()
         })?;
         let own_account = own_key.account();
         let mut world = Self {
