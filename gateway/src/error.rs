@@ -101,9 +101,7 @@ impl Kind {
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", "The body is not JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
-            Self::TooManyRequests => {
-                ("too-many-requests", "There are too many requests", StatusCode::TOO_MANY_REQUESTS)
-            }
+            Self::TooManyRequests => ("too-many-requests", "The client asks too often", StatusCode::TOO_MANY_REQUESTS),
             Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),
             Self::Timeout => ("timeout", "The request took too long", StatusCode::SERVICE_UNAVAILABLE),

@@ -2,7 +2,6 @@
 //! together have so many lines and no more, and a line says how many were left out before it.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
         Arc,
@@ -20,7 +19,7 @@ use super::{
     limits::{LimitClock, Limiter, Limits},
     refusal::Reason,
 };
-use crate::peer::Peer;
+use crate::peer::{Client, Peer};
 
 /// Lines of one source at once, and then one for each `PAUSE`.
 const BURST: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
@@ -29,11 +28,11 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Lines of all sources together, in a second.
 const ALL: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
 
-/// Who is refused: an identity, or an address as far as one party has it.
+/// Who is refused: an identity, or whoever is at an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Source {
     Identity(Arc<str>),
-    Address(IpAddr),
+    Client(Client),
     Unknown,
 }
 
@@ -81,15 +80,7 @@ impl Audit {
 fn source(identity: Option<&Identity>, peer: Option<&Peer>) -> Source {
     match (identity, peer) {
         (Some(identity), _) => Source::Identity(Arc::clone(&identity.id)),
-        (None, Some(peer)) => Source::Address(network(peer.address.ip())),
+        (None, Some(peer)) => Source::Client(peer.client()),
         (None, None) => Source::Unknown,
-    }
-}
-
-/// What one party has: an address, or of IPv6 a network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
     }
 }

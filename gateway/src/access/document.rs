@@ -38,7 +38,7 @@ fn guard(operation: &mut Operation, path: &str) {
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(words)));
     };
     add("401", "The gateway does not know who asks");
-    add("429", "There are too many requests");
+    add("429", "The client asks too often");
     // The others tell of no namespace.
     if path.starts_with("/v1/") && path != "/v1/discovery/health" {
         add("403", "Who asks may not read this");
