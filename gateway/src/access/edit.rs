@@ -76,9 +76,13 @@ impl KeysFile {
         let ends = new.expires_in.map(|after| moment(now.saturating_add(after))).transpose().map_err(wrong)?;
         let key = ApiKey::random().map_err(wrong)?;
         self.edit(|document| {
+            // What is written after all tables is a comment: it stays before what is added.
+            let comment = document.trailing().as_str().unwrap_or_default().to_owned();
+            document.set_trailing("");
             let keys = document.entry("key").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
             let keys = keys.as_array_of_tables_mut().ok_or("its keys are not written as [[key]]")?;
             let mut table = Table::new();
+            table.decor_mut().set_prefix(if comment.is_empty() { "\n" } else { &comment });
             table["id"] = value(key.id());
             table["name"] = value(&new.name);
             table["hash"] = value(key.hash().to_hex().as_str());

@@ -102,6 +102,7 @@ fn the_file_is_for_its_user_alone_and_holds_no_key() {
     assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&path).expect("read");
     assert!(!text.contains(&key.expose()[17..]), "{text}");
+    assert!(text.starts_with("# Who may ask a gateway.") && text.contains("\n\n[[key]]\n"), "{text}");
     let [info] = file.list().expect("a list").try_into().expect("one key");
     assert_eq!((info.id.as_str(), info.name.as_str()), (key.id(), "a \"quoted\" name"));
     assert_eq!(info.namespaces, Some(vec!["acme".to_owned()]));
@@ -113,7 +114,7 @@ fn the_file_is_for_its_user_alone_and_holds_no_key() {
 #[test]
 fn what_people_wrote_into_the_file_stays() {
     let guarded = Guarded::new();
-    let own = "# mine\n[[certificate]] # theirs\nname = \"c\"\ndns = \"c.example\"\n";
+    let own = "# mine\n[[certificate]] # theirs\nname = \"c\"\ndns = \"c.example\"\n\n# the end\n";
     fs::write(guarded.path(), own).expect("written");
     let link = guarded.folder.path().join("link.toml");
     symlink(guarded.path(), &link).expect("a link");
