@@ -81,6 +81,7 @@ impl Command {
     pub fn log_level(&self) -> LogLevel {
         match self {
             Self::Indexer(args) if args.command.is_some() => LogLevel::Warn,
+            Self::Gateway(args) if args.command.is_some() => LogLevel::Warn,
             Self::Indexer(_) | Self::Gateway(_) => LogLevel::Info,
             _ => LogLevel::Warn,
         }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use client::{ChainError, DiscoverError, InputError, KeyError};
-use gateway::GatewayError;
+use client::{ChainError, DiscoverError, GatewayKeyError, InputError, KeyError};
+use gateway::{AccessError, GatewayError};
 use indexer::{IndexerError, RpcFailure};
 use store::StoreError;
 
@@ -86,6 +86,9 @@ pub fn of(error: &anyhow::Error) -> Exit {
 }
 
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if cause.is::<AccessError>() || cause.is::<GatewayKeyError>() {
+        return Some(Exit::Usage);
+    }
     if cause.is::<UsageError>() || cause.is::<KeyError>() || cause.is::<InputError>() {
         return Some(Exit::Usage);
     }
@@ -122,7 +125,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             ),
             _,
         ) => Some(Exit::Usage),
-        (_, Some(GatewayError::DatabaseUrl(_) | GatewayError::Taken(_))) => Some(Exit::Usage),
+        (_, Some(GatewayError::DatabaseUrl(_) | GatewayError::Taken(_) | GatewayError::Access(_))) => Some(Exit::Usage),
         _ => None,
     }
 }

@@ -1,10 +1,10 @@
 //! Asks a gateway. Reading needs no key and no node.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use api::{DiscoveryHealth, Health, InstanceAnswer, InstancesAnswer, Problem, ServicesAnswer};
 use domain::InstanceId;
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
@@ -24,6 +24,33 @@ const MAX_ANSWER: usize = 64 << 20;
 pub struct Gateway {
     url: SecretUrl,
     http: reqwest::Client,
+    key: Option<GatewayKey>,
+}
+
+/// What a gateway wants to see before it answers: an API key or a JWT. No `Debug` shows it.
+#[derive(Debug, Clone)]
+pub struct GatewayKey(HeaderValue);
+
+/// A text that is no key. It does not repeat the text, which may be one with a flaw.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no key of a gateway: an API key begins with rck_, a JWT has three parts with dots between, neither has blanks"
+)]
+pub struct GatewayKeyError(());
+
+impl FromStr for GatewayKey {
+    type Err = GatewayKeyError;
+
+    /// Reads a key; what editors put after it is no part of it.
+    fn from_str(text: &str) -> Result<Self, GatewayKeyError> {
+        let text = text.trim_end_matches(['\r', '\n']);
+        let is_key =
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+        let value = is_key.then(|| HeaderValue::try_from(format!("Bearer {text}")).ok()).flatten();
+        let mut value = value.ok_or(GatewayKeyError(()))?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
 }
 
 /// Which instances of a service are wanted; by default all live ones.
@@ -111,7 +138,13 @@ impl Gateway {
         let url = url.clone().with_scheme(&["http", "https"]).map_err(DiscoverError::BadUrl)?;
         let http = http(&url, patience)
             .map_err(|error| DiscoverError::Unreachable { url: url.to_string(), reason: causes(&error) })?;
-        Ok(Self { url, http })
+        Ok(Self { url, http, key: None })
+    }
+
+    /// The same gateway, asked as somebody that it knows.
+    #[must_use]
+    pub fn with_key(self, key: GatewayKey) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// Where it is.
@@ -175,7 +208,11 @@ impl Gateway {
             url: self.url.to_string(),
             reason: self.url.scrub(&causes(error)),
         };
-        let mut response = self.http.get(url).query(query).send().await.map_err(|e| unreachable(&e.without_url()))?;
+        let mut request = self.http.get(url).query(query);
+        if let Some(GatewayKey(key)) = &self.key {
+            request = request.header(AUTHORIZATION, key.clone());
+        }
+        let mut response = request.send().await.map_err(|e| unreachable(&e.without_url()))?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         let wrong = |reason: &dyn fmt::Display| DiscoverError::NoGateway {

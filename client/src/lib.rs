@@ -39,7 +39,7 @@ mod authority;
 mod send;
 
 pub use chain::Chain;
-pub use discover::{DiscoverError, Gateway};
+pub use discover::{DiscoverError, Gateway, GatewayKey, GatewayKeyError};
 pub use endorse::Endorsements;
 pub use error::ChainError;
 pub use grants::Grant;

@@ -13,7 +13,8 @@ use std::{
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Time since an arbitrary start; never goes back. For measuring how long ago something happened.
     fn monotonic(&self) -> Duration;
-    /// Time since the Unix epoch by the machine's own opinion. For logs and alarms only, never for liveness.
+    /// Time since the Unix epoch by the machine's own opinion. For logs, for alarms, and for when keys and
+    /// tokens end; never for liveness.
     fn wall(&self) -> Duration;
 }
 

@@ -20,7 +20,9 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    AppState, answer,
+    AppState,
+    access::{self, Access},
+    answer,
     error::{Error, Kind},
     rate::{Limiter, limit},
     routes,
@@ -56,17 +58,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     quick().merge(patient()).into_openapi()
 }
 
-/// All routes over what `state` knows.
-pub fn app(state: AppState) -> Router {
-    limited(state, None)
-}
-
-/// The same, for clients that may not ask as often as they like.
-pub(crate) fn limited(state: AppState, limiter: Option<Arc<Limiter>>) -> Router {
+/// All routes over what `state` knows, for those whom `access` lets in, as often as `limiter` lets them.
+pub(crate) fn app(state: AppState, access: Access, limiter: Option<Arc<Limiter>>) -> Router {
     let (router, document) = quick().layer(from_fn(hurry)).merge(patient()).split_for_parts();
     let router = router
         .merge(routes::docs::router(&document))
         .fallback(no_such_route)
+        .layer(from_fn_with_state((state.clone(), access), access::guard))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(only_problems));
@@ -94,24 +92,30 @@ pub(crate) fn admin(state: AppState) -> Router {
 
 /// Routes that may wait for something to change.
 fn patient() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(routes::instances::list)).routes(routes!(routes::watch::watch))
+    let mut router =
+        OpenApiRouter::new().routes(routes!(routes::instances::list)).routes(routes!(routes::watch::watch));
+    access::document(router.get_openapi_mut());
+    router
 }
 
 /// All other routes.
 fn quick() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let mut router = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(routes::services::list))
         .routes(routes!(routes::instance::get))
         .routes(routes!(routes::namespace::get))
         .routes(routes!(routes::discovery::discover))
         .routes(routes!(routes::health::health))
         .routes(routes!(routes::probes::livez))
-        .routes(routes!(routes::probes::readyz))
+        .routes(routes!(routes::probes::readyz));
+    access::document(router.get_openapi_mut());
+    router
 }
 
 /// Any page may read; none may send anything but reads.
 fn cors() -> CorsLayer {
-    CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]).expose_headers([
+    let allowed = CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]);
+    allowed.allow_headers([header::AUTHORIZATION]).expose_headers([
         answer::BLOCK,
         answer::HEAD_AGE,
         answer::INDEX,
@@ -119,6 +123,7 @@ fn cors() -> CorsLayer {
         answer::NOW,
         header::ETAG,
         header::RETRY_AFTER,
+        header::WWW_AUTHENTICATE,
     ])
 }
 
@@ -187,7 +192,7 @@ async fn observe(State(state): State<AppState>, route: Option<MatchedPath>, requ
 }
 
 /// A method as a label: strangers may send any word.
-fn known_method(method: &Method) -> &'static str {
+pub(crate) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

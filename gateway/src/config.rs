@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
+use crate::AccessRules;
+
 /// How a gateway is configured.
 #[derive(Clone)]
 pub struct Config {
@@ -16,6 +18,8 @@ pub struct Config {
     pub database_url: String,
     /// How often to look for changes when nobody rings. Small, since it bounds how stale a gateway on a replica is.
     pub poll_interval: Duration,
+    /// Who may ask.
+    pub access: AccessRules,
     /// What clients may take.
     pub limits: Limits,
     /// How long running requests may take to end on shutdown.
@@ -52,7 +56,7 @@ pub struct Limits {
     /// How many of them one client may have; more are closed at once. None: all.
     pub connections_per_client: Option<usize>,
     /// How many requests one client may send; more are answered with 429. None: any number.
-    pub rate: Option<Rate>,
+    pub rate: Option<ClientRate>,
     /// How long a client may take to shake hands, and to send the head of a request.
     pub head_within: Duration,
     /// How long a connection may be open without a request.
@@ -63,7 +67,7 @@ pub struct Limits {
 
 /// Requests of one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct ClientRate {
     /// In the long run.
     pub per_second: NonZeroU32,
     /// At once, after a pause.
@@ -78,6 +82,7 @@ impl Default for Config {
             tls: None,
             database_url: String::new(),
             poll_interval: Duration::from_secs(1),
+            access: AccessRules::default(),
             limits: Limits::default(),
             shutdown_timeout: Duration::from_secs(5),
         }
@@ -112,6 +117,7 @@ impl fmt::Debug for Config {
             .field("admin_listen", &self.admin_listen)
             .field("tls", &self.tls)
             .field("poll_interval", &self.poll_interval)
+            .field("access", &self.access)
             .field("limits", &self.limits)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()

@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::text::clip;
 
-use crate::{answer::registry_headers, freshness::At};
+use crate::{AccessError, answer::registry_headers, freshness::At};
 
 /// What keeps a gateway from running.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum GatewayError {
     /// The database URL is none.
     #[error("the database URL cannot be read: {0}; it must look like postgres://user:password@host:5432/rollcall")]
     DatabaseUrl(store::StoreError),
+    /// Nobody said who may ask, or what says so cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A bug: the feed or the server ended by itself.
     #[error("the gateway's {0} ended unexpectedly")]
     Ended(&'static str),
@@ -54,6 +57,8 @@ pub(crate) enum Kind {
     BadParameter,
     UnknownParameter,
     BadBody,
+    Unauthorized,
+    Forbidden,
     UnknownRoute,
     UnknownService,
     UnknownInstance,
@@ -71,11 +76,13 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
         Self::BadBody,
+        Self::Unauthorized,
+        Self::Forbidden,
         Self::UnknownRoute,
         Self::UnknownService,
         Self::UnknownInstance,
@@ -98,6 +105,8 @@ impl Kind {
             Self::BadParameter => ("bad-parameter", "A parameter is not valid", StatusCode::BAD_REQUEST),
             Self::UnknownParameter => ("unknown-parameter", "There is no such parameter", StatusCode::BAD_REQUEST),
             Self::BadBody => ("bad-body", "The body is not valid", StatusCode::BAD_REQUEST),
+            Self::Unauthorized => ("unauthorized", "The gateway does not know who asks", StatusCode::UNAUTHORIZED),
+            Self::Forbidden => ("forbidden", "Who asks may not read this", StatusCode::FORBIDDEN),
             Self::UnknownRoute => ("unknown-route", "There is no such resource", StatusCode::NOT_FOUND),
             Self::UnknownService => ("unknown-service", "Nobody ever registered this service", StatusCode::NOT_FOUND),
             Self::UnknownInstance => ("unknown-instance", "Nobody registered this instance", StatusCode::NOT_FOUND),

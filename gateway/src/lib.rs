@@ -8,7 +8,7 @@
 //!
 //! In reading order:
 //! - `config`: [`Config`]; `server`: [`Gateway`], the listeners and their limits; `peer`: who asks; `rate`: how often
-//! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
+//! - `app`: all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `service`: a service and its roster; `liveness`: who of it is alive
 //! - `past`: what rosters were, for answers as of a final block
@@ -17,8 +17,10 @@
 //! - `feed`: Postgres → memory
 //! - `filter`: which instances a request wants, and in which order
 //! - `routes`: a file per route: its handler, its parameters, its documentation
+//! - `access`: who may ask what; `peer`: who is at the other end
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
 
+mod access;
 mod answer;
 mod app;
 mod board;
@@ -45,8 +47,10 @@ mod wanted;
 #[cfg(test)]
 mod tests;
 
-pub use app::{app, openapi};
-pub use config::{ClientTls, Config, Limits, Rate, Tls};
+pub use access::{AccessError, AccessRules, ApiKey, KeyInfo, KeysFile, NewKey, Rate, TokenRules};
+use app::app;
+pub use app::openapi;
+pub use config::{ClientRate, ClientTls, Config, Limits, Tls};
 pub use error::GatewayError;
 pub use filter::canonical_filter;
 pub use server::Gateway;

@@ -16,7 +16,7 @@ use domain::Clock;
 use governor::{Quota, RateLimiter, clock::Clock as _, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
 
 use crate::{
-    config::Rate,
+    config::ClientRate,
     error::{Error, Kind},
     peer::Peer,
 };
@@ -51,7 +51,7 @@ impl fmt::Debug for Limiter {
 }
 
 impl Limiter {
-    pub(crate) fn new(rate: Rate, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(rate: ClientRate, clock: Arc<dyn Clock>) -> Self {
         let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
         Self { limiter: RateLimiter::new(quota, DashMapStateStore::default(), Time(clock)), hasher: RandomState::new() }
     }
@@ -96,7 +96,7 @@ mod tests {
     fn each_key_has_its_own_share_and_is_forgotten_once_it_has_all_of_it() {
         let clock = ManualClock::new();
         let [per_second, burst] = [2, 4].map(|n| NonZeroU32::new(n).expect("not zero"));
-        let limiter = Limiter::new(Rate { per_second, burst }, clock.clone());
+        let limiter = Limiter::new(ClientRate { per_second, burst }, clock.clone());
         for _ in 0..4 {
             assert_eq!(limiter.check("one"), Ok(()));
         }
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn there_are_no_more_buckets_than_allowed() {
         let one = NonZeroU32::MIN;
-        let limiter = Limiter::new(Rate { per_second: one, burst: one }, ManualClock::new());
+        let limiter = Limiter::new(ClientRate { per_second: one, burst: one }, ManualClock::new());
         let refused = (0..2 * BUCKETS).filter(|key| limiter.check(key).is_err()).count();
         assert!(limiter.limiter.len() <= BUCKETS as usize);
         assert!(refused > 0, "some share");

@@ -26,12 +26,7 @@ use self::{
     tls::{Certificates, Watched},
 };
 use crate::{
-    AppState, Config, GatewayError,
-    app::{admin, limited},
-    config::Limits,
-    feed,
-    rate::Limiter,
-    wait,
+    AppState, Config, GatewayError, access::Access, app, app::admin, config::Limits, feed, rate::Limiter, wait,
 };
 
 /// How many connections operators may have open.
@@ -50,6 +45,7 @@ pub struct Gateway {
     tls: Option<Watched>,
     state: AppState,
     clock: Arc<dyn Clock>,
+    access: Access,
 }
 
 impl Gateway {
@@ -57,16 +53,17 @@ impl Gateway {
     ///
     /// # Errors
     /// [`GatewayError::Taken`], [`GatewayError::AdminTaken`], [`GatewayError::Listen`], [`GatewayError::Tls`],
-    /// [`GatewayError::DatabaseUrl`].
+    /// [`GatewayError::DatabaseUrl`], [`GatewayError::Access`].
     pub async fn bind(config: Config, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         store::query::check_url(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
+        let access = Access::new(&config.access, config.listen, Arc::clone(&clock))?;
         let tls = config.tls.clone().map(Watched::load).transpose()?;
         let (listener, address) = listen(config.listen, GatewayError::Taken).await?;
         let admin = match config.admin_listen {
             Some(address) => Some(listen(address, GatewayError::AdminTaken).await?),
             None => None,
         };
-        Ok(Self { config, listener, address, admin, tls, state: AppState::new(clock.clone()), clock })
+        Ok(Self { config, listener, address, admin, tls, state: AppState::new(clock.clone()), clock, access })
     }
 
     /// Where it listens: with port 0 in the configuration, the port that it got.
@@ -85,11 +82,11 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Ended`], which is a bug.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
-        let Self { config, listener, address, admin: operators, tls, state, clock } = self;
+        let Self { config, listener, address, admin: operators, tls, state, clock, access } = self;
         tracing::info!(%address, tls = tls.is_some(), "listening");
         let mut parts = JoinSet::new();
         let limiter = config.limits.rate.map(|rate| Arc::new(Limiter::new(rate, clock)));
-        let routes = limited(state.clone(), limiter.clone());
+        let routes = app(state.clone(), access.clone(), limiter.clone());
         if let Some(limiter) = limiter {
             parts.spawn(async move {
                 loop {
@@ -121,6 +118,10 @@ impl Gateway {
         parts.spawn(async move {
             let _never = feed::run(fed, config.database_url, config.poll_interval).await;
             "feed"
+        });
+        parts.spawn(async move {
+            let _never = access.watch().await;
+            "look at who may ask"
         });
         parts.spawn(async move {
             wait::lapse(state).await;

@@ -110,6 +110,11 @@ impl Record {
         self.body.id
     }
 
+    /// The namespace as people write it.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.body.namespace
+    }
+
     pub(crate) fn endpoints(&self) -> &[Endpoint] {
         &self.body.endpoints
     }

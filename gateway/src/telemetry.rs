@@ -8,6 +8,7 @@ use metrics::{counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use crate::{
+    access::Reason,
     freshness::lag,
     state::{AppState, Vitals},
 };
@@ -41,6 +42,13 @@ impl Telemetry {
         });
     }
 
+    /// A request was refused for who asked, or did not say who asks.
+    pub(crate) fn refused(&self, reason: Reason) {
+        with_local_recorder(&self.0, || {
+            counter!("rollcall_gateway_refused_total", "reason" => reason.as_str()).increment(1);
+        });
+    }
+
     /// The database was read; `kind` is `snapshot` or `delta`.
     pub(crate) fn fed(&self, kind: &'static str, took: Duration) {
         with_local_recorder(&self.0, || {
@@ -69,7 +77,7 @@ impl Telemetry {
     }
 
     /// A connection never got to requests; `reason` is one of a few.
-    pub(crate) fn refused(&self, listener: &'static str, reason: &'static str) {
+    pub(crate) fn turned_away(&self, listener: &'static str, reason: &'static str) {
         with_local_recorder(&self.0, || {
             let labels = [("listener", listener), ("reason", reason)];
             counter!("rollcall_gateway_connections_refused_total", &labels).increment(1);

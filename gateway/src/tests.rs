@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
@@ -15,8 +16,9 @@ use store::{
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tower::ServiceExt;
 
-use crate::{AppState, app};
+use crate::{AppState, access::Access, app};
 
+mod access;
 mod conditional;
 mod consistency;
 mod contract;
@@ -43,6 +45,7 @@ const OWNER: Address = Address::repeat_byte(0xab);
 struct World {
     clock: Arc<ManualClock>,
     state: AppState,
+    access: Access,
     rows: Snapshot,
 }
 
@@ -68,7 +71,8 @@ impl World {
             instances: vec![],
             grants: Grants::default(),
         };
-        let world = Self { clock, state, rows };
+        let access = access::open(clock.clone());
+        let world = Self { clock, state, access, rows };
         world.load();
         world
     }
@@ -128,8 +132,12 @@ impl World {
         self.send(request.body(body.into()).expect("a request")).await
     }
 
+    fn routes(&self) -> Router {
+        app(self.state.clone(), self.access.clone(), None)
+    }
+
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = app(self.state.clone()).oneshot(request).await.expect("an answer");
+        let response = self.routes().oneshot(request).await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
         let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.to_str().expect("text").contains("json"));

@@ -3,13 +3,14 @@
 use anyhow::{Context, Result};
 use api::{Endpoint, Instance};
 use client::{
-    Gateway, SecretUrl, Service,
-    discover::{self, Found, Wanted},
+    Service,
+    discover::{Found, Wanted},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    config::{GATEWAY_URL, Settings},
+    commands::ask::AskArgs,
+    config::Settings,
     exit::{Exit, usage},
     out,
 };
@@ -47,6 +48,9 @@ pub struct Args {
     /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
+    /// As whom
+    #[command(flatten)]
+    pub ask: AskArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -63,7 +67,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let service: Service =
         args.service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
-    let url: SecretUrl = settings.need(&GATEWAY_URL, args.gateway_url.as_deref())?;
+    let gateway = args.ask.gateway(settings, args.gateway_url.as_deref())?;
     let wanted = Wanted {
         version: args.version,
         tags: args.tags,
@@ -73,7 +77,6 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
         all: args.all,
         limit: args.limit,
     };
-    let gateway = Gateway::new(&url, discover::PATIENCE)?;
     let found = gateway.instances(&service, &wanted).await.with_context(|| format!("discovering {service}"))?;
     out::either(args.json, &found.answer, || words(&service, &found))?;
     Ok(if found.answer.instances.iter().any(|instance| instance.live) { Exit::Ok } else { Exit::NothingLive })

@@ -1,12 +1,15 @@
 //! Which instance: the flags, and what they lead to.
 
 use anyhow::{Context, Result};
-use client::{Gateway, InstanceName, SecretUrl, Service, discover};
+use client::{Gateway, InstanceName, Service};
 use domain::{Address, InstanceId};
 
 use crate::{
-    commands::target::{account, service},
-    config::{GATEWAY_URL, Settings},
+    commands::{
+        ask::AskArgs,
+        target::{account, service},
+    },
+    config::Settings,
     exit::{UnknownError, usage},
 };
 
@@ -28,13 +31,16 @@ pub struct InstanceArgs {
     /// The gateway that is asked for --id [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
+    /// As whom
+    #[command(flatten)]
+    pub ask: AskArgs,
 }
 
 impl InstanceArgs {
     /// All that the id is made of.
     pub async fn name(&self, settings: &Settings, signer: Address) -> Result<InstanceName> {
         match self.id {
-            Some(id) => lookup(&gateway(settings, self.gateway_url.as_deref())?, id).await,
+            Some(id) => lookup(&self.ask.gateway(settings, self.gateway_url.as_deref())?, id).await,
             None => self.given(signer),
         }
     }
@@ -59,12 +65,6 @@ impl InstanceArgs {
         name.check()?;
         Ok(name)
     }
-}
-
-/// The gateway of the settings.
-pub fn gateway(settings: &Settings, flag: Option<&str>) -> Result<Gateway> {
-    let url: SecretUrl = settings.need(&GATEWAY_URL, flag)?;
-    Ok(Gateway::new(&url, discover::PATIENCE)?)
 }
 
 /// Asks a gateway what an id is made of. A gateway may err: what it says must lead to the id.

@@ -1,6 +1,7 @@
 //! The commands, a file for each. The flags that several of them share: `target` (which registry, who signs), `instance`,
-//! `record`, `sign` (to sign only), `term` (until when).
+//! `record`, `sign` (to sign only), `term` (until when), `ask` (a gateway, as whom).
 
+pub mod ask;
 pub mod authority;
 pub mod chain;
 pub mod completions;

@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::{
     commands::{
-        instance::{gateway, lookup, name_of},
+        ask::AskArgs,
+        instance::{lookup, name_of},
         target::{PublishArgs, Transaction},
         term::rfc3339,
     },
@@ -43,6 +44,9 @@ pub struct Args {
     /// The gateway that is asked [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
+    /// As whom
+    #[command(flatten)]
+    pub ask: AskArgs,
     /// Where to
     #[command(flatten)]
     pub publish: PublishArgs,
@@ -105,7 +109,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
 
 /// The instances that the gateway tells of.
 async fn names(settings: &Settings, args: &Args, now: u64) -> Result<Vec<InstanceName>> {
-    let gateway = gateway(settings, args.gateway_url.as_deref())?;
+    let gateway = args.ask.gateway(settings, args.gateway_url.as_deref())?;
     let Some(service) = &args.service else {
         let mut names = Vec::new();
         for id in args.ids.iter().collect::<BTreeSet<_>>() {

@@ -2,11 +2,14 @@
 
 use anyhow::Result;
 use api::{DiscoveryHealth, ServiceSummary};
-use client::{Chain, Gateway, Registry, SecretUrl, discover};
+use client::{Chain, Gateway, GatewayKey, Registry, SecretUrl, discover};
 use serde::Serialize;
 
 use crate::{
-    commands::target::{Contract, RegistryArgs},
+    commands::{
+        ask::AskArgs,
+        target::{Contract, RegistryArgs},
+    },
     config::{CONTRACT, GATEWAY_URL, RPC_URL, Settings},
     exit::{Exit, usage},
     out,
@@ -27,6 +30,9 @@ pub struct Args {
     /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
+    /// As whom
+    #[command(flatten)]
+    pub ask: AskArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -74,7 +80,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
             None => None,
         },
         gateway: match gateway_url {
-            Some(url) => Some(gateway(&url).await),
+            Some(url) => Some(gateway(&url, args.ask.key(settings)?).await),
             None => None,
         },
     };
@@ -100,10 +106,11 @@ async fn chain(url: &SecretUrl, contract: Option<Contract>) -> ChainStatus {
     status
 }
 
-async fn gateway(url: &SecretUrl) -> GatewayStatus {
+async fn gateway(url: &SecretUrl, key: Option<GatewayKey>) -> GatewayStatus {
     let mut status = GatewayStatus { url: url.to_string(), health: None, services: Vec::new(), problem: None };
     let asked = async {
         let gateway = Gateway::new(url, discover::PATIENCE)?;
+        let gateway = key.into_iter().fold(gateway, Gateway::with_key);
         status.health = Some(gateway.health().await?);
         status.services = gateway.services(None).await?.services;
         Ok::<_, client::DiscoverError>(())

@@ -35,6 +35,18 @@ pub struct File {
     pub tls_key: Option<String>,
     /// CAs of its clients, relative to this file.
     pub tls_client_ca: Option<String>,
+    /// Who may ask a gateway: API keys and client certificates, relative to this file.
+    pub keys: Option<String>,
+    /// Who may ask a gateway: what signs JWTs, relative to this file.
+    pub jwks: Option<String>,
+    /// Whom JWTs are for.
+    pub jwt_audience: Option<String>,
+    /// Who makes JWTs.
+    pub jwt_issuer: Option<String>,
+    /// Everybody may ask a gateway.
+    pub public: Option<bool>,
+    /// What a gateway wants to see, relative to this file.
+    pub gateway_key_file: Option<String>,
     /// Where an indexer answers probes.
     pub indexer_listen: Option<String>,
     /// Keystore file, relative to this file.

@@ -125,6 +125,60 @@ pub const TLS_CLIENT_CA: Setting = Setting {
     of_file: |file| file.tls_client_ca.clone(),
 };
 
+/// As whom a gateway is asked.
+pub const GATEWAY_KEY_FILE: Setting = Setting {
+    what: "file with the key for the gateway",
+    flag: "--gateway-key-file",
+    variables: &["ROLLCALL_GATEWAY_KEY_FILE"],
+    key: "gateway_key_file",
+    of_file: |file| file.gateway_key_file.clone(),
+};
+
+/// Who may ask a gateway, by keys and certificates.
+pub const KEYS: Setting = Setting {
+    what: "keys file",
+    flag: "--keys",
+    variables: &["ROLLCALL_KEYS"],
+    key: "keys",
+    of_file: |file| file.keys.clone(),
+};
+
+/// Who may ask a gateway, by JWTs.
+pub const JWKS: Setting = Setting {
+    what: "JSON Web Key Set",
+    flag: "--jwks",
+    variables: &["ROLLCALL_JWKS"],
+    key: "jwks",
+    of_file: |file| file.jwks.clone(),
+};
+
+/// Whom JWTs are for.
+pub const JWT_AUDIENCE: Setting = Setting {
+    what: "audience of the JWTs, without which a token for another service would count",
+    flag: "--jwt-audience",
+    variables: &["ROLLCALL_JWT_AUDIENCE"],
+    key: "jwt_audience",
+    of_file: |file| file.jwt_audience.clone(),
+};
+
+/// Who makes JWTs.
+pub const JWT_ISSUER: Setting = Setting {
+    what: "issuer of the JWTs",
+    flag: "--jwt-issuer",
+    variables: &["ROLLCALL_JWT_ISSUER"],
+    key: "jwt_issuer",
+    of_file: |file| file.jwt_issuer.clone(),
+};
+
+/// Whether everybody may ask a gateway.
+pub const PUBLIC: Setting = Setting {
+    what: "word on whether everybody may read",
+    flag: "--public",
+    variables: &["ROLLCALL_PUBLIC"],
+    key: "public",
+    of_file: |file| file.public.map(|public| public.to_string()),
+};
+
 /// Where an indexer answers probes.
 pub const INDEXER_LISTEN: Setting = Setting {
     what: "address for the probes of the indexer",

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::{BINARY, code, folder, rollcall, stderr, stdout};
 
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 45] = [
     "",
     "up",
     "chain",
@@ -12,6 +12,10 @@ const COMMANDS: [&str; 41] = [
     "indexer",
     "indexer reindex",
     "gateway",
+    "gateway key",
+    "gateway key create",
+    "gateway key list",
+    "gateway key revoke",
     "namespace",
     "namespace claim",
     "namespace show",

@@ -1,5 +1,6 @@
 //! The binary, as users call it.
 
+mod access;
 mod config;
 mod flow;
 mod help;

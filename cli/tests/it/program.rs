@@ -8,20 +8,27 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_rollcall");
 
 /// What our environment may hold and the tests must not see.
-pub const VARIABLES: [&str; 18] = [
+pub const VARIABLES: [&str; 25] = [
     "DATABASE_URL",
     "ROLLCALL_CONFIG",
     "ROLLCALL_CONTRACT",
     "ROLLCALL_ENDORSEMENTS",
     "ROLLCALL_DATABASE_URL",
     "ROLLCALL_DEPLOY_BLOCK",
+    "ROLLCALL_GATEWAY_KEY",
+    "ROLLCALL_GATEWAY_KEY_FILE",
     "ROLLCALL_GATEWAY_URL",
     "ROLLCALL_INDEXER_LISTEN",
+    "ROLLCALL_JWKS",
+    "ROLLCALL_JWT_AUDIENCE",
+    "ROLLCALL_JWT_ISSUER",
+    "ROLLCALL_KEYS",
     "ROLLCALL_KEYSTORE",
     "ROLLCALL_KEYSTORE_PASSWORD",
     "ROLLCALL_LISTEN",
     "ROLLCALL_PASSWORD_FILE",
     "ROLLCALL_PRIVATE_KEY",
+    "ROLLCALL_PUBLIC",
     "ROLLCALL_RPC_URL",
     "RUST_LOG",
     "RUST_BACKTRACE",

@@ -16,6 +16,7 @@ use url::Url;
 use super::instances::Service;
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     app::MAX_BODY,
     error::{Error, Kind},
@@ -48,6 +49,7 @@ const LIMIT: usize = 1_000;
 )]
 pub(crate) async fn discover(
     State(state): State<AppState>,
+    reader: Reader,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Error> {
@@ -57,6 +59,7 @@ pub(crate) async fn discover(
         return Err(Error::parameter("service_name", &query.service_name, allowed, "it names no namespace"));
     };
     let service = Service::parse(ns, name)?;
+    reader.must_read(&service.namespace)?;
     let filter = Filter::from_constraints(query.constraints)?;
 
     let ((instances, first_expiry), at) = state.read(|index, at| {

@@ -11,6 +11,7 @@ use store::query::LIST;
 
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     error::{Error, Kind},
     freshness::At,
@@ -41,6 +42,7 @@ const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
 )]
 pub(crate) async fn get(
     State(state): State<AppState>,
+    reader: Reader,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -50,6 +52,7 @@ pub(crate) async fn get(
     let ((body, first_expiry), at) = state.read(|index, at| {
         let unknown = || Error::new(Kind::UnknownInstance, format!("nobody registered the instance {id}"));
         let instance = index.instance(id).ok_or_else(unknown)?;
+        reader.must_read_text(instance.namespace())?;
         Ok((shape(index, instance, at), first_expiry([instance], at.now)))
     })?;
     Ok(answer(&headers, &at, first_expiry, &body))

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 
 use crate::{
     AppState,
+    access::Reader,
     error::{Error, Kind},
     filter::FilterQuery,
     params::{Known, Params},
@@ -99,6 +100,7 @@ pub(crate) struct InstancesQuery {
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
+    reader: Reader,
     Path((ns, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -108,9 +110,11 @@ pub(crate) async fn list(
     if query.is_none()
         && let Some(ready) = wanted::ready(&state, &path, Health::Healthy)
     {
+        reader.must_read_text(&ns)?;
         return Ok(ready.answer(&headers));
     }
     let service = Service::parse(&ns, &name)?;
+    reader.must_read(&service.namespace)?;
     let params = Params::parse(query.as_deref(), KNOWN)?;
     let wanted = Wanted::from_params(&params)?;
     let wait = Wait::from_params(&params)?;
@@ -129,7 +133,7 @@ pub(crate) async fn list(
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) key: ServiceKey,
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
     name: String,
 }
 

@@ -10,6 +10,7 @@ use domain::{Namespace, TextError};
 
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     error::{Error, Kind},
     params::{Known, Params},
@@ -38,6 +39,7 @@ const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
 )]
 pub(crate) async fn get(
     State(state): State<AppState>,
+    reader: Reader,
     Path(ns): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -47,6 +49,7 @@ pub(crate) async fn get(
         Error::parameter("ns", &ns, "a label (a-z 0-9 . _ -) or an account (0x…)", &reason.to_string())
     };
     let namespace: Namespace = ns.parse().map_err(bad)?;
+    reader.must_read(&namespace)?;
     let id = namespace.id();
     let (body, at) = state.read(|index, at| {
         let unknown = || Error::new(Kind::UnknownNamespace, format!("nobody claimed the namespace {namespace}"));

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 
 use crate::{
     AppState,
+    access::Reader,
     answer::answer,
     error::Error,
     params::{Known, Params},
@@ -49,7 +50,8 @@ pub(crate) struct ServicesQuery {
 /// Lists services
 ///
 /// All services that anybody ever registered an instance of, ordered by namespace and name. A page that follows another
-/// may be of a later block; services that exist all along are listed exactly once.
+/// may be of a later block; services that exist all along are listed exactly once. Services of namespaces that the caller
+/// may not read are left out.
 #[utoipa::path(
     get,
     path = "/v1/services",
@@ -64,11 +66,13 @@ pub(crate) struct ServicesQuery {
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
+    reader: Reader,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let params = Params::parse(query.as_deref(), KNOWN)?;
     let namespace = params.read("namespace", "a label (a-z 0-9 . _ -) or an account", |ns| ns.parse::<Namespace>())?;
+    namespace.as_ref().map_or(Ok(()), |namespace| reader.must_read(namespace))?;
     let namespace: Option<Arc<str>> = namespace.map(|ns| ns.to_string().into());
     let prefix = params.read("prefix", "the beginning of a name (a-z 0-9 . _ -)", parse_prefix)?.unwrap_or_default();
     let cursor = params.read("cursor", "next_cursor of the page before", |cursor| {
@@ -87,7 +91,7 @@ pub(crate) async fn list(
         let services = index
             .services_after(after)
             .take_while(|service| namespace.as_ref().is_none_or(|ns| service.namespace == *ns))
-            .filter(|service| service.name.starts_with(&prefix))
+            .filter(|service| service.name.starts_with(&prefix) && reader.may_read_text(&service.namespace))
             // One more than wanted: then there is a next page.
             .take(limit + 1)
             .map(|service| ServiceSummary {

@@ -20,6 +20,7 @@ use utoipa::IntoParams;
 use super::instances::Service;
 use crate::{
     AppState,
+    access::Reader,
     answer::{registry_headers, written},
     board::{Board, Ready},
     error::Error,
@@ -98,6 +99,7 @@ pub(crate) struct WatchQuery {
 )]
 pub(crate) async fn watch(
     State(state): State<AppState>,
+    reader: Reader,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     peer: Option<Extension<Peer>>,
@@ -109,6 +111,7 @@ pub(crate) async fn watch(
         return Err(Error::parameter("service", name, allowed, "it names no service"));
     };
     let service = Service::parse(ns, name)?;
+    reader.must_read(&service.namespace)?;
     let wanted = Wanted::from_params(&params)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let turn = state.waiters().turn(peer.as_deref())?;

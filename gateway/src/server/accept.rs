@@ -54,7 +54,7 @@ impl Server {
                 Some(_) = connections.join_next() => {}
                 Some(((stream, address), place)) = next => {
                     let Some(slot) = slots.take(place, Client::from(address.ip())) else {
-                        served.state.telemetry().refused(served.name, "too_many");
+                        served.state.telemetry().turned_away(served.name, "too_many");
                         tracing::debug!(%address, "this client has too many connections");
                         continue;
                     };

@@ -91,11 +91,11 @@ pub(super) async fn serve(served: &Served, stream: TcpStream, address: SocketAdd
                     speak(served, stream, Peer { address, certificate }, protocol).await;
                 }
                 Ok(Err(error)) => {
-                    telemetry.refused(served.name, "handshake");
+                    telemetry.turned_away(served.name, "handshake");
                     tracing::debug!(%address, error = ?error.to_string(), "no handshake");
                 }
                 Err(_) => {
-                    telemetry.refused(served.name, "handshake");
+                    telemetry.turned_away(served.name, "handshake");
                     tracing::debug!(%address, "no handshake in time");
                 }
             }

@@ -14,7 +14,7 @@ async fn ask(world: &World, path: &str, headers: &[(&str, &str)]) -> Answer {
 async fn raw(world: &World, method: Method, encoding: &str) -> (HeaderMap, axum::body::Bytes) {
     let request = Request::builder().method(method).uri(PATH).header("accept-encoding", encoding);
     let request = request.body(Body::empty()).expect("a request");
-    let response = app(world.state.clone()).oneshot(request).await.expect("an answer");
+    let response = world.routes().oneshot(request).await.expect("an answer");
     assert_eq!(response.status(), 200);
     let headers = response.headers().clone();
     (headers, to_bytes(response.into_body(), usize::MAX).await.expect("a body"))

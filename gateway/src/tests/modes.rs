@@ -21,7 +21,9 @@ async fn mode(world: &World) -> String {
 async fn without_an_index_nothing_is_answered_but_why() {
     let state = AppState::new(ManualClock::new());
     let rows = World::new().rows;
-    let world = World { clock: ManualClock::new(), state, rows };
+    let clock = ManualClock::new();
+    let access = access::open(clock.clone());
+    let world = World { clock, state, access, rows };
     for path in ["/v1/services", PATH, &format!("/v1/instances/{}", B256::ZERO), "/readyz"] {
         let answer = world.get(path).await;
         assert!(answer.problem(503, "not-ready").contains("not been read yet"));

@@ -9,7 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{Config, Gateway, GatewayError, Limits, Rate};
+use crate::{ClientRate, Config, Gateway, GatewayError, Limits};
 
 fn config() -> Config {
     let database_url = "postgres://nobody@127.0.0.1:1/none".to_owned();
@@ -110,7 +110,7 @@ async fn operators_see_that_a_gateway_drains() {
 #[tokio::test]
 async fn who_asks_too_often_is_told_for_how_long_to_wait() {
     let [per_second, burst] = [1, 3].map(|n| NonZeroU32::new(n).expect("not zero"));
-    let limits = Limits { rate: Some(Rate { per_second, burst }), ..Limits::default() };
+    let limits = Limits { rate: Some(ClientRate { per_second, burst }), ..Limits::default() };
     let clock = ManualClock::new();
     let gateway = Gateway::bind(Config { limits, ..config() }, clock.clone()).await.expect("a free port");
     let address = gateway.local_addr();

@@ -43,11 +43,11 @@ async fn settle() {
 #[tokio::test(start_paused = true)]
 async fn a_blocking_query_waits_for_its_own_service() {
     let mut world = world();
-    let state = world.state.clone();
+    let routes = world.routes();
     let first = world.get(PATH).await;
     let path = format!("{PATH}?index={}&wait=5m", index(&first));
     let request = Request::get(&path).body(Body::empty()).expect("a request");
-    let mut waiting = tokio::spawn(async move { app(state).oneshot(request).await.expect("an answer") });
+    let mut waiting = tokio::spawn(async move { routes.oneshot(request).await.expect("an answer") });
     settle().await;
     for _ in 0..5 {
         beat(&mut world, "search");
@@ -140,7 +140,7 @@ impl Events {
             request = request.header("last-event-id", last.to_string());
         }
         let request = request.body(Body::empty()).expect("a request");
-        let response = app(world.state.clone()).oneshot(request).await.expect("an answer");
+        let response = world.routes().oneshot(request).await.expect("an answer");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-cache");

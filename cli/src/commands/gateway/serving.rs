@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroU32, str::FromStr, time::Duration};
 
 use anyhow::Result;
-use gateway::{ClientTls, Config, Limits, Rate, Tls};
+use gateway::{ClientRate, ClientTls, Config, Limits, Tls};
 
 use crate::{
     commands::target::{OptionalAddress, duration},
@@ -98,7 +98,7 @@ impl ServingArgs {
         }
         let rate = rate.map(|per_second| {
             let burst = self.burst.unwrap_or(per_second.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
-            Rate { per_second, burst }
+            ClientRate { per_second, burst }
         });
         let per_client = most(self.max_connections_per_client, CONNECTIONS_PER_CLIENT);
         Ok(Config {

@@ -1,0 +1,55 @@
+//! What the contract of the API says of access.
+
+use utoipa::openapi::{
+    ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+    path::{Operation, PathItem},
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+};
+
+use super::guard::is_open;
+
+const BEARER: &str = "bearer";
+const CERTIFICATE: &str = "certificate";
+
+/// Adds the ways to say who asks, and what those are answered who may not.
+pub(crate) fn document(document: &mut OpenApi) {
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+    let bearer = bearer.description(Some("An API key, `rck_…`, or a JWT. Not needed where everybody may read."));
+    let certificate = SecurityScheme::MutualTls {
+        description: Some("A client certificate that the gateway knows. Not needed where everybody may read.".into()),
+        extensions: None,
+        deprecated: None,
+    };
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
+    components.add_security_scheme(CERTIFICATE, certificate);
+    for (path, item) in document.paths.paths.iter_mut().filter(|(path, _)| !is_open(path)) {
+        for operation in operations(item) {
+            guard(operation, path);
+        }
+    }
+}
+
+fn guard(operation: &mut Operation, path: &str) {
+    let none: [&str; 0] = [];
+    let any = [SecurityRequirement::default(), SecurityRequirement::new(BEARER, none)];
+    operation.security = Some(any.into_iter().chain([SecurityRequirement::new(CERTIFICATE, none)]).collect());
+    let mut add = |status: &str, words: &str| {
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(words)));
+    };
+    add("401", "The gateway does not know who asks");
+    add("429", "The client asks too often");
+    // The others tell of no namespace.
+    if path.starts_with("/v1/") && path != "/v1/discovery/health" {
+        add("403", "Who asks may not read this");
+    }
+}
+
+fn problem(words: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(words).content("application/problem+json", content).build()
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+}

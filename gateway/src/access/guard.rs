@@ -1,0 +1,162 @@
+//! What stands before the routes: lets a request in as somebody, or answers why not.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use domain::Namespace;
+
+use super::{
+    Access,
+    audit::Refused,
+    identity::Identity,
+    refusal::{Reason, Refusal},
+};
+use crate::{
+    AppState,
+    error::{Error, Kind},
+    peer::Peer,
+};
+
+/// Who asks, for the handlers: an extension of each request.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader(Option<Arc<Identity>>);
+
+impl Reader {
+    /// Whether the namespace may be read.
+    pub(crate) fn may_read(&self, namespace: &Namespace) -> bool {
+        self.0.as_ref().is_none_or(|identity| identity.namespaces.has(namespace))
+    }
+
+    /// The same for a namespace as the index writes it.
+    pub(crate) fn may_read_text(&self, namespace: &str) -> bool {
+        self.0.as_ref().is_none_or(|identity| identity.namespaces.has_text(namespace))
+    }
+
+    /// Refuses a namespace that may not be read.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub(crate) fn must_read(&self, namespace: &Namespace) -> Result<(), Error> {
+        if self.may_read(namespace) { Ok(()) } else { Err(forbidden()) }
+    }
+
+    /// The same for a namespace as the index writes it.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub(crate) fn must_read_text(&self, namespace: &str) -> Result<(), Error> {
+        if self.may_read_text(namespace) { Ok(()) } else { Err(forbidden()) }
+    }
+}
+
+fn forbidden() -> Error {
+    Error::new(Kind::Forbidden, Reason::Namespace.detail())
+}
+
+/// Fails where nobody has decided who asks: a route without a guard shows nothing.
+impl<S: Sync> FromRequestParts<S> for Reader {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let unguarded = || Error::new(Kind::Internal, "nobody has decided who asks");
+        parts.extensions.get::<Self>().cloned().ok_or_else(unguarded)
+    }
+}
+
+/// Routes that answer strangers: probes, and the public contract of the API.
+pub(super) fn is_open(route: &str) -> bool {
+    matches!(route, "/livez" | "/readyz" | "/openapi.json" | "/docs") || route.starts_with("/docs/")
+}
+
+/// Decides about each request before its route sees it.
+pub(crate) async fn guard(
+    State((state, access)): State<(AppState, Access)>,
+    route: Option<MatchedPath>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    if access.is_public() || is_open(route) {
+        request.extensions_mut().insert(Reader(None));
+        return next.run(request).await;
+    }
+    let method = request.method().clone();
+    let peer = request.extensions().get::<Peer>().cloned();
+    let refused = |reason, identity: Option<&Identity>| {
+        state.telemetry().refused(reason);
+        access.audit().refused(&Refused { reason, identity, peer: peer.as_ref(), method: &method, route });
+    };
+    let identity = match admit(&access, request.headers(), peer.as_ref()) {
+        Ok(identity) => identity,
+        Err((Refusal { reason, identity }, wait)) => {
+            refused(reason, identity.as_deref());
+            return problem(reason, wait);
+        }
+    };
+    request.extensions_mut().insert(Reader(Some(Arc::clone(&identity))));
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::FORBIDDEN {
+        refused(Reason::Namespace, Some(&identity));
+    }
+    keep_private(response.headers_mut());
+    response
+}
+
+/// Who it is, if they may ask just now; else why not, and how long to wait.
+fn admit(
+    access: &Access,
+    headers: &HeaderMap,
+    peer: Option<&Peer>,
+) -> Result<Arc<Identity>, (Refusal, Option<Duration>)> {
+    let identity = access.identify(headers, peer).map_err(|refusal| (refusal, None))?;
+    match identity.count() {
+        Ok(()) => Ok(identity),
+        Err(wait) => Err((Refusal { reason: Reason::TooFast, identity: Some(identity) }, Some(wait))),
+    }
+}
+
+fn problem(reason: Reason, wait: Option<Duration>) -> Response {
+    let Some(wait) = wait else {
+        let mut response = Error::new(Kind::Unauthorized, reason.detail()).into_response();
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(reason.challenge()));
+        return response;
+    };
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let mut response = Error::new(Kind::TooManyRequests, reason.detail()).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+    response
+}
+
+/// An answer to somebody is no answer to anybody: caches that several share must not keep it.
+fn keep_private(headers: &mut HeaderMap) {
+    headers.append(header::VARY, HeaderValue::from_name(header::AUTHORIZATION));
+    let public = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()?.strip_prefix("public"));
+    if let Some(value) = public.and_then(|rest| HeaderValue::try_from(format!("private{rest}")).ok()) {
+        headers.insert(header::CACHE_CONTROL, value);
+    }
+}
+
+/// The token of the one header `Authorization: Bearer …`; none if there is no such header.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (all.next(), all.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value.to_str().map_err(|_| Reason::Malformed)?,
+        (Some(_), Some(_)) => return Err(Reason::Malformed),
+    };
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && is_token(token) => Ok(Some(token)),
+        _ => Err(Reason::Malformed),
+    }
+}
+
+/// `b64token` of RFC 6750.
+fn is_token(text: &str) -> bool {
+    let bare = text.trim_end_matches('=');
+    !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
