@@ -1,4 +1,5 @@
-//! What the gateway reads: the whole index once, then what changed.
+//! What the gateway reads: the whole index once, then what changed; and, when somebody asks, what happened before
+//! ([`history`]).
 //!
 //! Every read is one transaction that sees one state of the database, so the rows and the checkpoint belong together.
 
@@ -20,6 +21,8 @@ use crate::{
     rows::{Checkpoint, InstanceRow, NamespaceRow, ServiceRow},
     schema::connect_read_only,
 };
+
+pub mod history;
 
 mod grants;
 

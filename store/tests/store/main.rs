@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use tools::{TestPostgres, Tools};
 
 mod grants;
+mod history;
 mod reindex;
 
 static SERVER: OnceCell<TestPostgres> = OnceCell::const_new();
