@@ -75,6 +75,8 @@ fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::services::list))
         .routes(routes!(routes::instances::list))
         .routes(routes!(routes::instance::get))
+        .routes(routes!(routes::history::list))
+        .routes(routes!(routes::uptime::get))
         .routes(routes!(routes::namespace::get))
         .routes(routes!(routes::discovery::discover))
         .routes(routes!(routes::health::health))

@@ -51,11 +51,13 @@ pub(crate) enum Kind {
     Internal,
     NotReady,
     Timeout,
+    Busy,
+    DatabaseAway,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -70,6 +72,8 @@ impl Kind {
         Self::Internal,
         Self::NotReady,
         Self::Timeout,
+        Self::Busy,
+        Self::DatabaseAway,
     ];
 
     /// The word in `type`, the title, the status.
@@ -93,6 +97,8 @@ impl Kind {
             Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),
             Self::Timeout => ("timeout", "The request took too long", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Busy => ("busy", "Too many ask at the same time", StatusCode::SERVICE_UNAVAILABLE),
+            Self::DatabaseAway => ("database-away", "The database does not answer", StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Serves the index over HTTP, from memory: no database and no RPC node on the read path.
+//! Serves the index over HTTP, from memory: no database and no RPC node on the read path, histories aside.
 //!
 //! The feed reads the index out of Postgres and keeps it up to date in an [`AppState`]; the routes answer from there.
 //! Who is live is computed at each read, on chain time. When Postgres, the indexer or the chain stands still, the
@@ -11,7 +11,7 @@
 //! - `app`: [`app`], all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `freshness`: chain time and the mode
-//! - `feed`: Postgres → memory
+//! - `feed`: Postgres → memory; `history`: the past, which memory does not hold, out of Postgres
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
 
@@ -21,6 +21,7 @@ mod config;
 mod error;
 mod feed;
 mod freshness;
+mod history;
 mod index;
 mod params;
 mod routes;
@@ -34,5 +35,6 @@ mod tests;
 pub use app::{app, openapi};
 pub use config::Config;
 pub use error::GatewayError;
+pub use history::Histories;
 pub use server::Gateway;
 pub use state::AppState;

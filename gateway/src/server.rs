@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppState, Config, GatewayError, app, feed};
+use crate::{AppState, Config, GatewayError, Histories, app, feed};
 
 /// How long a client may take to send the head of a request, and how long a connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -44,14 +44,14 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Taken`], [`GatewayError::Listen`], [`GatewayError::DatabaseUrl`].
     pub async fn bind(config: Config, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
-        store::query::check_url(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
+        let histories = Histories::new(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => GatewayError::Taken(config.listen),
             _ => GatewayError::Listen { address: config.listen, source },
         };
         let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { config, listener, address, state: AppState::new(clock) })
+        Ok(Self { config, listener, address, state: AppState::new(clock).with_histories(histories) })
     }
 
     /// Where it listens: with port 0 in the configuration, the port that it got.

@@ -1,7 +1,7 @@
 //! What the gateway knows, how fresh it is, and in which mode it serves it.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Kind},
     feed::FeedError,
     freshness::{At, Freshness, lag},
+    history::Histories,
     index::{Counts, Index},
     telemetry::Telemetry,
 };
@@ -32,6 +33,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     view: RwLock<View>,
     telemetry: Telemetry,
+    histories: OnceLock<Histories>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,23 @@ impl AppState {
     /// Knows nothing yet: not ready.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let view = View { loaded: None, fault: None, ticked: clock.monotonic() };
-        Self(Arc::new(Inner { clock, view: RwLock::new(view), telemetry: Telemetry::new() }))
+        Self(Arc::new(Inner {
+            clock,
+            view: RwLock::new(view),
+            telemetry: Telemetry::new(),
+            histories: OnceLock::new(),
+        }))
+    }
+
+    /// Who answers questions about the past; without, nobody does. Counts the first time.
+    #[must_use]
+    pub fn with_histories(self, histories: Histories) -> Self {
+        self.0.histories.get_or_init(|| histories);
+        self
+    }
+
+    pub(crate) fn histories(&self) -> Option<&Histories> {
+        self.0.histories.get()
     }
 
     /// Takes in what a read of the database found, in one step. False if it is of no use: an index that the indexer

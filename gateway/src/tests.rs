@@ -20,6 +20,7 @@ mod contract;
 mod discovery;
 mod feed;
 mod governance;
+mod history;
 mod hostile;
 mod instances;
 mod modes;

@@ -7,10 +7,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256};
 use domain::{InstanceId, NamespaceId, ServiceKey};
-use sqlx::{
-    Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgListener},
-};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgListener};
 
 use crate::{
     StoreError,
@@ -86,15 +83,6 @@ pub struct Delta {
     pub instances: Vec<InstanceRow>,
     /// What is said of whom it changed of, also if it is nothing any more.
     pub grants: Grants,
-}
-
-/// Checks that a URL can be one of a database, without connecting.
-///
-/// # Errors
-/// [`StoreError::Database`] with the reason.
-pub fn check_url(url: &str) -> Result<(), StoreError> {
-    url.parse::<PgConnectOptions>()?;
-    Ok(())
 }
 
 impl Reader {

@@ -1,7 +1,7 @@
 //! What ever happened to an instance. Nobody keeps that in memory: each question is one to the database, so that there
 //! are few at a time, and each is short.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes};
 use domain::{BlockRef, InstanceId};
@@ -142,15 +142,20 @@ impl HistoryReader {
         Ok(Page { checkpoint, upkeep, rows, more })
     }
 
-    /// What an instance did on the days from one to another, both included.
+    /// What an instance did on some days, which are chosen by how far uptimes go.
     ///
     /// # Errors
     /// As [`events`](Self::events).
-    pub async fn uptimes(&self, instance: InstanceId, from: u64, to: u64) -> Result<Uptimes, StoreError> {
+    pub async fn uptimes(
+        &self,
+        instance: InstanceId,
+        choose: impl FnOnce(&Upkeep) -> RangeInclusive<u64> + Send,
+    ) -> Result<Uptimes, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let mut tx = connection.begin_with(BEGIN).await?;
         hold(&mut tx).await?;
         let (checkpoint, upkeep) = (checkpoint(&mut tx).await?, uptime::upkeep(&mut tx).await?);
+        let days = choose(&upkeep);
         let rows = sqlx::query(
             "SELECT instance_id, day - date '1970-01-01' AS day, seconds_up, heartbeats FROM uptime
              WHERE instance_id = $1 AND day BETWEEN date '1970-01-01' + $2 AND date '1970-01-01' + $3
@@ -158,8 +163,8 @@ impl HistoryReader {
         )
         .persistent(false)
         .bind(instance.0.as_slice())
-        .bind(uptime::date(from)?)
-        .bind(uptime::date(to)?)
+        .bind(uptime::date(*days.start())?)
+        .bind(uptime::date(*days.end())?)
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -156,12 +156,12 @@ async fn uptimes_are_those_of_the_days_asked_for() {
         block: 12,
     };
     writer.roll_up(block(12).block, &roll_up).await.expect("rolled up");
-    let uptimes = reader.uptimes(instance(3).id, 100, 102).await.expect("uptimes");
+    let uptimes = reader.uptimes(instance(3).id, |_| 100..=102).await.expect("uptimes");
     assert_eq!(uptimes.rows, [row(3, 100, 1), row(3, 102, 86_400)]);
     assert_eq!((uptimes.upkeep.uptime_day, uptimes.checkpoint.head), (104, block(12).block));
-    let none = reader.uptimes(instance(3).id, 104, 1_000_000).await.expect("uptimes");
+    let none = reader.uptimes(instance(3).id, |kept| kept.uptime_day..=1_000_000).await.expect("uptimes");
     assert!(none.rows.is_empty());
-    assert!(matches!(reader.uptimes(instance(3).id, 0, u64::MAX).await, Err(StoreError::TooLarge { .. })));
+    assert!(matches!(reader.uptimes(instance(3).id, |_| 0..=u64::MAX).await, Err(StoreError::TooLarge { .. })));
 }
 
 #[tokio::test]
