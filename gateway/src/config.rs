@@ -1,6 +1,6 @@
 //! How a gateway is configured.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// How a gateway is configured.
 #[derive(Clone)]
@@ -12,6 +12,10 @@ pub struct Config {
     pub database_url: String,
     /// How often to look for changes when nobody rings. Small, since it bounds how stale a gateway on a replica is.
     pub poll_interval: Duration,
+    /// A file for what the gateway knows: served when the database is away at start.
+    pub snapshot: Option<PathBuf>,
+    /// How often to write that file.
+    pub snapshot_interval: Duration,
     /// How many connections may be open; more wait.
     pub max_connections: usize,
     /// How long running requests may take to end on shutdown.
@@ -24,6 +28,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             database_url: String::new(),
             poll_interval: Duration::from_secs(1),
+            snapshot: None,
+            snapshot_interval: Duration::from_secs(60),
             max_connections: 4_096,
             shutdown_timeout: Duration::from_secs(5),
         }
@@ -36,6 +42,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("listen", &self.listen)
             .field("poll_interval", &self.poll_interval)
+            .field("snapshot", &self.snapshot)
             .field("max_connections", &self.max_connections)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()

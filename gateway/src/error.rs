@@ -1,6 +1,6 @@
 //! Problems, as the routes answer them, and what keeps a gateway from running.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use api::{Problem, problem::TYPE_PREFIX};
 use axum::{
@@ -29,6 +29,9 @@ pub enum GatewayError {
     /// The database URL is none.
     #[error("the database URL cannot be read: {0}; it must look like postgres://user:password@host:5432/rollcall")]
     DatabaseUrl(store::StoreError),
+    /// The snapshot on disk would be in no folder.
+    #[error("a snapshot cannot be kept at {0:?}: it must be a file in a folder that exists")]
+    Snapshot(PathBuf),
     /// A bug: the feed or the server ended by itself.
     #[error("the gateway's {0} ended unexpectedly")]
     Ended(&'static str),

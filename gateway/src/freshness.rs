@@ -28,11 +28,13 @@ pub(crate) struct At {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Freshness {
     time: ChainTime,
+    /// How old the head was by then, if it comes from disk.
+    kept_for: Duration,
     /// The latest time that was reached on this head. A confirmation without a block does not turn time back, or an
     /// instance would be gone and come back with each.
     reached: u64,
-    /// When Postgres last answered.
-    answered: Duration,
+    /// When Postgres last answered; never, if all is from disk.
+    answered: Option<Duration>,
 }
 
 impl Freshness {
@@ -40,26 +42,32 @@ impl Freshness {
     /// counts.
     pub(crate) fn first(checkpoint: &Checkpoint, monotonic: Duration) -> Self {
         let time = ChainTime { head: checkpoint.head_time, confirmed: monotonic };
-        Self { time, reached: time.head, answered: monotonic }
+        Self { time, kept_for: Duration::ZERO, reached: time.head, answered: Some(monotonic) }
+    }
+
+    /// What was on disk, with the age of its head. [`Mode::Stale`] until Postgres answers.
+    pub(crate) fn kept(checkpoint: &Checkpoint, head_age: Duration, monotonic: Duration) -> Self {
+        Self { kept_for: head_age, answered: None, ..Self::first(checkpoint, monotonic) }
     }
 
     /// A further answer, `now`; the one before was `known`.
     pub(crate) fn next(self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) -> Self {
         let confirmed = known.confirmations != now.confirmations;
         let follows = known.head != now.head && lag(now) <= FOLLOWING;
-        let confirmed = if confirmed || follows { monotonic } else { self.time.confirmed };
+        let (confirmed, kept_for) =
+            if confirmed || follows { (monotonic, Duration::ZERO) } else { (self.time.confirmed, self.kept_for) };
         let reached = if known.head == now.head { self.now(monotonic) } else { now.head_time };
-        Self { time: ChainTime { head: now.head_time, confirmed }, reached, answered: monotonic }
+        Self { time: ChainTime { head: now.head_time, confirmed }, kept_for, reached, answered: Some(monotonic) }
     }
 
     fn now(&self, monotonic: Duration) -> u64 {
-        self.time.now(monotonic).max(self.reached)
+        self.time.now(monotonic.saturating_add(self.kept_for)).max(self.reached)
     }
 
     /// What an answer given at the monotonic time `monotonic` is true at.
     pub(crate) fn at(&self, checkpoint: &Checkpoint, monotonic: Duration) -> At {
-        let head_age = self.time.age(monotonic);
-        let mode = if monotonic.saturating_sub(self.answered) > STALE_AFTER {
+        let head_age = self.time.age(monotonic.saturating_add(self.kept_for));
+        let mode = if self.answered.is_none_or(|answered| monotonic.saturating_sub(answered) > STALE_AFTER) {
             Mode::Stale
         } else if head_age >= ChainTime::MAX_AHEAD {
             Mode::Preserved

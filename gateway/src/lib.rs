@@ -12,12 +12,14 @@
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `freshness`: chain time and the mode
 //! - `feed`: Postgres → memory; `history`: the past, which memory does not hold, out of Postgres
+//! - `disk`: what is known, in a file for a start without Postgres
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
 
 mod answer;
 mod app;
 mod config;
+mod disk;
 mod error;
 mod feed;
 mod freshness;

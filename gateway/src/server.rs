@@ -18,7 +18,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppState, Config, GatewayError, Histories, app, feed};
+use crate::{
+    AppState, Config, GatewayError, Histories, app,
+    disk::{self, Disk},
+    feed,
+};
 
 /// How long a client may take to send the head of a request, and how long a connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -45,6 +49,9 @@ impl Gateway {
     /// [`GatewayError::Taken`], [`GatewayError::Listen`], [`GatewayError::DatabaseUrl`].
     pub async fn bind(config: Config, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
         let histories = Histories::new(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
+        if let Some(path) = config.snapshot.as_ref().filter(|path| !disk::has_folder(path)) {
+            return Err(GatewayError::Snapshot(path.clone()));
+        }
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => GatewayError::Taken(config.listen),
             _ => GatewayError::Listen { address: config.listen, source },
@@ -68,6 +75,12 @@ impl Gateway {
         let Self { config, listener, address, state } = self;
         tracing::info!(%address, "listening");
         let routes = app(state.clone());
+        // Apart from the parts that must not end: it ends by itself, after a last write.
+        let mut keeper = JoinSet::new();
+        if let Some(path) = config.snapshot {
+            let kept = Disk::new(state.clone(), config.database_url.clone(), path, config.snapshot_interval);
+            keeper.spawn(kept.run(shutdown.clone()));
+        }
         let mut parts = JoinSet::new();
         parts.spawn(async move {
             let _never = feed::run(state, config.database_url, config.poll_interval).await;
@@ -75,9 +88,14 @@ impl Gateway {
         });
         let server = accept(listener, routes, config.max_connections, config.shutdown_timeout, shutdown.clone());
         tokio::select! {
-            () = server => Ok(()),
-            Some(ended) = parts.join_next() => Err(GatewayError::Ended(ended.unwrap_or("feed"))),
+            () = server => {}
+            Some(ended) = parts.join_next() => return Err(GatewayError::Ended(ended.unwrap_or("feed"))),
         }
+        let kept = async { while keeper.join_next().await.is_some() {} };
+        if timeout(config.shutdown_timeout, kept).await.is_err() {
+            tracing::warn!("the last snapshot was not written in time");
+        }
+        Ok(())
     }
 }
 

@@ -127,6 +127,26 @@ impl AppState {
         true
     }
 
+    /// Takes in what was on disk, the age of its head with it. False if it is of no use: the database was faster, and
+    /// has a whole index, or one of another contract.
+    pub(crate) fn restore(&self, snapshot: Snapshot, head_age: Duration) -> bool {
+        let checkpoint = snapshot.checkpoint.clone();
+        let index = Index::new(snapshot);
+        let mut view = self.write();
+        let other = |known: &Loaded| !known.is_filling() || known.checkpoint.origin != checkpoint.origin;
+        if view.loaded.as_ref().is_some_and(other) {
+            return false;
+        }
+        let freshness = Freshness::kept(&checkpoint, head_age, self.0.clock.monotonic());
+        view.loaded = Some(Loaded { index, checkpoint, freshness });
+        true
+    }
+
+    /// What an answer would be true at; none if there can be no answer.
+    pub(crate) fn at(&self) -> Option<At> {
+        self.read(|_, at| Ok(*at)).ok().map(|(at, _)| at)
+    }
+
     /// Takes note that the database could not be read. What is known stays.
     pub(crate) fn fault(&self, error: &FeedError) {
         self.write().fault = Some(public_reason(error));

@@ -18,6 +18,7 @@ use crate::{AppState, app};
 
 mod contract;
 mod discovery;
+mod disk;
 mod feed;
 mod governance;
 mod history;

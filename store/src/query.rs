@@ -111,6 +111,20 @@ impl Reader {
         update
     }
 
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let mut tx = connection.begin_with(BEGIN).await?;
+        hold(&mut tx).await?;
+        let checkpoint = checkpoint(&mut tx).await?;
+        let snapshot = snapshot(&mut tx, checkpoint).await?;
+        tx.commit().await?;
+        Ok(snapshot)
+    }
+
     /// Listens for the writer's bell. A read replica cannot: poll there.
     ///
     /// # Errors
