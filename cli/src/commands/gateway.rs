@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::target::poll_interval,
-    config::{DATABASE_URL, DatabaseUrl, LISTEN, Settings},
+    config::{DATABASE_URL, DatabaseUrl, LISTEN, SNAPSHOT, Settings},
     exit::{Exit, Interrupted},
     signals::Signals,
 };
@@ -27,6 +27,10 @@ pub struct Args {
     /// listen]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// File for what the gateway knows, written every minute: served, and marked stale, when it starts while the database
+    /// is away. One file for each gateway; without, nothing is written [env: ROLLCALL_SNAPSHOT; file: snapshot]
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<String>,
     /// Pause between two looks at the index when nobody rings
     #[arg(long, value_parser = poll_interval, default_value = "1s", value_name = "DURATION")]
     pub poll_interval: Duration,
@@ -38,7 +42,9 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let default = gateway::Config::default();
     let listen: SocketAddr = settings.get(&LISTEN, args.listen.as_deref())?.unwrap_or(default.listen);
     let database = database_url.expose().to_owned();
-    let config = gateway::Config { listen, database_url: database, poll_interval: args.poll_interval, ..default };
+    let snapshot = settings.path(&SNAPSHOT, args.snapshot.as_deref())?;
+    let config =
+        gateway::Config { listen, database_url: database, poll_interval: args.poll_interval, snapshot, ..default };
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let server = gateway::Gateway::bind(config, SystemClock::new()).await.context("gateway")?;

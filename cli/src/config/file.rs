@@ -27,6 +27,8 @@ pub struct File {
     pub gateway_url: Option<String>,
     /// Where a gateway listens.
     pub listen: Option<String>,
+    /// File for what a gateway knows, relative to this file.
+    pub snapshot: Option<String>,
     /// Where an indexer answers probes.
     pub indexer_listen: Option<String>,
     /// Keystore file, relative to this file.

@@ -89,6 +89,15 @@ pub const LISTEN: Setting = Setting {
     of_file: |file| file.listen.clone(),
 };
 
+/// What a gateway knows, on disk.
+pub const SNAPSHOT: Setting = Setting {
+    what: "file for a snapshot",
+    flag: "--snapshot",
+    variables: &["ROLLCALL_SNAPSHOT"],
+    key: "snapshot",
+    of_file: |file| file.snapshot.clone(),
+};
+
 /// Where an indexer answers probes.
 pub const INDEXER_LISTEN: Setting = Setting {
     what: "address for the probes of the indexer",

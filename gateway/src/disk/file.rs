@@ -75,7 +75,6 @@ enum Written<'a> {
 
 /// The same as it is read.
 #[derive(Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum ReadBack {
     Head { saved_at: Duration, head_age: Duration, checkpoint: Checkpoint },
     Namespace(NamespaceRow),

@@ -1,6 +1,6 @@
 //! Postgres, the indexer and the gateway.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use client::SecretUrl;
@@ -116,11 +116,17 @@ impl Part {
     }
 
     /// A gateway on this index; answers its URL, too.
-    pub async fn gateway(port: u16, database_url: &SecretUrl, clock: Arc<dyn Clock>) -> Result<(Self, SecretUrl)> {
+    pub async fn gateway(
+        port: u16,
+        database_url: &SecretUrl,
+        snapshot: PathBuf,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, SecretUrl)> {
         let config = gateway::Config {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             database_url: database_url.expose().to_owned(),
             poll_interval: Duration::from_millis(250),
+            snapshot: Some(snapshot),
             shutdown_timeout: Duration::from_secs(2),
             ..gateway::Config::default()
         };

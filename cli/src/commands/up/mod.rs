@@ -173,7 +173,8 @@ impl World {
             let clock = stages.clock();
             let (writer, reader) = database.prepare(&chain).await?;
             let (indexer, indexer_url) = Part::indexer(args.indexer_port, &chain, &writer, clock.clone()).await?;
-            let (gateway, url) = Part::gateway(args.gateway_port, &reader, clock).await?;
+            let (gateway, url) =
+                Part::gateway(args.gateway_port, &reader, folder.path(folder::SNAPSHOT), clock).await?;
             let words = format!("indexer and gateway run; {url}");
             Ok(((writer, indexer, indexer_url, gateway, url), words))
         });
@@ -195,6 +196,8 @@ impl World {
             database_url: Some(database_url.expose().to_owned()),
             gateway_url: Some(gateway_url.expose().to_owned()),
             listen: None,
+            // That of `up` is its own: two gateways must not write one file.
+            snapshot: None,
             indexer_listen: None,
             keystore: Some(KEYSTORE.to_owned()),
             password_file: Some(PASSWORD_FILE.to_owned()),
