@@ -266,7 +266,8 @@ pub enum Sent {
 }
 
 /// The kinds of events in a history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// [`HistoryEvent::Registered`]
     Registered,
@@ -354,4 +355,18 @@ pub struct DayUptime {
     pub seconds_up: u32,
     /// How many heartbeats came on that day.
     pub heartbeats: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_one_word() {
+        for kind in EventKind::ALL {
+            assert_eq!(serde_json::to_value(kind).expect("JSON"), kind.as_str());
+        }
+        let reaped = serde_json::to_value(HistoryEvent::Reaped { epoch: 1 }).expect("JSON");
+        assert_eq!(reaped, serde_json::json!({ "kind": EventKind::Reaped.as_str(), "epoch": 1 }));
+    }
 }

@@ -38,8 +38,8 @@ const MAX: u64 = i64::MAX as u64;
 #[expect(dead_code, reason = "documents what `KNOWN` accepts")]
 pub(crate) struct HistoryQuery {
     /// Only events of this kind, such as `status_set`. May be given more than once. By default all but `heartbeat`.
-    #[param(pattern = "^[a-z_]{1,32}$")]
-    kind: Option<Vec<String>>,
+    #[param(inline)]
+    kind: Option<Vec<EventKind>>,
     /// The newest first, which is the default, or the oldest.
     #[param(pattern = "^(asc|desc)$", default = "desc")]
     order: Option<String>,
