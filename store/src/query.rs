@@ -117,12 +117,11 @@ impl Reader {
     /// As [`read`](Self::read).
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let mut tx = connection.begin_with(BEGIN).await?;
-        hold(&mut tx).await?;
-        let checkpoint = checkpoint(&mut tx).await?;
-        let snapshot = snapshot(&mut tx, checkpoint).await?;
-        tx.commit().await?;
-        Ok(snapshot)
+        let snapshot = whole(&mut connection).await;
+        if snapshot.is_err() {
+            connection.close_on_drop();
+        }
+        snapshot
     }
 
     /// Listens for the writer's bell. A read replica cannot: poll there.
@@ -169,6 +168,15 @@ async fn read(db: &mut PgConnection, known: Option<&Checkpoint>) -> Result<Updat
     };
     tx.commit().await?;
     Ok(update)
+}
+
+async fn whole(db: &mut PgConnection) -> Result<Snapshot, StoreError> {
+    let mut tx = db.begin_with(BEGIN).await?;
+    hold(&mut tx).await?;
+    let checkpoint = checkpoint(&mut tx).await?;
+    let snapshot = snapshot(&mut tx, checkpoint).await?;
+    tx.commit().await?;
+    Ok(snapshot)
 }
 
 /// Whether the changes after `known` lead to `now`.

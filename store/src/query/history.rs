@@ -131,15 +131,12 @@ impl HistoryReader {
     /// [`StoreError::Corrupt`].
     pub async fn events(&self, wanted: &Wanted) -> Result<Page, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let mut tx = connection.begin_with(BEGIN).await?;
-        hold(&mut tx).await?;
-        let (checkpoint, upkeep) = (checkpoint(&mut tx).await?, uptime::upkeep(&mut tx).await?);
-        let mut rows = page(&mut tx, wanted).await?;
-        tx.commit().await?;
-        let limit = wanted.limit as usize;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        Ok(Page { checkpoint, upkeep, rows, more })
+        let page = events(&mut connection, wanted).await;
+        if page.is_err() {
+            // After a migration Postgres refuses, for ever, what this connection prepared for the schema before it.
+            connection.close_on_drop();
+        }
+        page
     }
 
     /// What an instance did on some days, which are chosen by how far uptimes go.
@@ -152,25 +149,49 @@ impl HistoryReader {
         choose: impl FnOnce(&Upkeep) -> RangeInclusive<u64> + Send,
     ) -> Result<Uptimes, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let mut tx = connection.begin_with(BEGIN).await?;
-        hold(&mut tx).await?;
-        let (checkpoint, upkeep) = (checkpoint(&mut tx).await?, uptime::upkeep(&mut tx).await?);
-        let days = choose(&upkeep);
-        let rows = sqlx::query(
-            "SELECT instance_id, day - date '1970-01-01' AS day, seconds_up, heartbeats FROM uptime
-             WHERE instance_id = $1 AND day BETWEEN date '1970-01-01' + $2 AND date '1970-01-01' + $3
-             ORDER BY uptime.day",
-        )
-        .persistent(false)
-        .bind(instance.0.as_slice())
-        .bind(uptime::date(*days.start())?)
-        .bind(uptime::date(*days.end())?)
-        .fetch_all(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        let rows = rows.iter().map(uptime::uptime_row).collect::<Result<_, _>>()?;
-        Ok(Uptimes { checkpoint, upkeep, rows })
+        let found = uptimes(&mut connection, instance, choose).await;
+        if found.is_err() {
+            connection.close_on_drop();
+        }
+        found
     }
+}
+
+async fn events(db: &mut PgConnection, wanted: &Wanted) -> Result<Page, StoreError> {
+    let mut tx = db.begin_with(BEGIN).await?;
+    hold(&mut tx).await?;
+    let (checkpoint, upkeep) = (checkpoint(&mut tx).await?, uptime::upkeep(&mut tx).await?);
+    let mut rows = page(&mut tx, wanted).await?;
+    tx.commit().await?;
+    let limit = wanted.limit as usize;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    Ok(Page { checkpoint, upkeep, rows, more })
+}
+
+async fn uptimes(
+    db: &mut PgConnection,
+    instance: InstanceId,
+    choose: impl FnOnce(&Upkeep) -> RangeInclusive<u64> + Send,
+) -> Result<Uptimes, StoreError> {
+    let mut tx = db.begin_with(BEGIN).await?;
+    hold(&mut tx).await?;
+    let (checkpoint, upkeep) = (checkpoint(&mut tx).await?, uptime::upkeep(&mut tx).await?);
+    let days = choose(&upkeep);
+    let rows = sqlx::query(
+        "SELECT instance_id, day - date '1970-01-01' AS day, seconds_up, heartbeats FROM uptime
+         WHERE instance_id = $1 AND day BETWEEN date '1970-01-01' + $2 AND date '1970-01-01' + $3
+         ORDER BY uptime.day",
+    )
+    .persistent(false)
+    .bind(instance.0.as_slice())
+    .bind(uptime::date(*days.start())?)
+    .bind(uptime::date(*days.end())?)
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let rows = rows.iter().map(uptime::uptime_row).collect::<Result<_, _>>()?;
+    Ok(Uptimes { checkpoint, upkeep, rows })
 }
 
 /// Reads each of three indexes in order and no further than the page goes: what makes the record, what is said of the
