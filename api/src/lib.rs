@@ -13,15 +13,18 @@
 //! - [`metadata`]: which bytes are metadata, and how to serve those that are not
 //! - [`governance`]: namespaces, operators, endorsements
 //! - [`services`]: the list of services
+//! - [`history`]: what happened to an instance, and its uptimes; [`day`]: days
 //! - [`discovery`]: the open discovery API
 //! - [`health`]: how the gateway and its index feel
 //! - [`problem`]: errors as RFC 9457 wants them
 //! - [`timestamp`]: chain time as RFC 3339
 
 pub mod block;
+pub mod day;
 pub mod discovery;
 pub mod governance;
 pub mod health;
+pub mod history;
 pub mod instance;
 pub mod metadata;
 pub mod problem;
@@ -31,9 +34,11 @@ pub mod timestamp;
 mod account;
 
 pub use block::{BlockInfo, Consistency, Mode};
+pub use day::Day;
 pub use discovery::{Constraints, DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery};
 pub use governance::{Endorsement, NamespaceAnswer, Operator, Permission, Registrar, Scope};
 pub use health::{DiscoveryHealth, HealthMetrics, HealthStatus, Probe};
+pub use history::{HistoryAnswer, UptimeAnswer};
 pub use instance::{
     Endpoint, Health, Instance, InstanceAnswer, InstancesAnswer, InstancesDelta, Observed, Status, Tier,
 };

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use alloy_primitives::B256;
+use serde::{Deserialize, Serialize};
 
 /// A block by number and hash: a number alone names different blocks before and after a reorg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BlockRef {
     /// Height.
     pub number: u64,
@@ -43,7 +44,7 @@ impl Finality {
 }
 
 /// The block numbers that a chain reports for its three finalities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Heads {
     /// The chain's newest block.
     pub latest: u64,

@@ -1,9 +1,10 @@
 //! The lease of an instance, and the one definition of "live".
 
 use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
 
 /// What an instance is now, as the contract's `Status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Status {
     /// Listed, and discoverable while its lease runs.
@@ -44,7 +45,7 @@ impl Status {
 }
 
 /// Slot A of an instance: all that a heartbeat touches. Times are seconds of chain time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// Who holds the instance.
     pub owner: Address,

@@ -2,10 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::text;
 
 /// A set of permissions, as the contract's `Permissions`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
 pub struct Permissions(u8);
 
 /// A text that names no set of permissions.
@@ -57,6 +60,20 @@ impl Permissions {
     /// A word for each permission in the set.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
         Self::WORDS.into_iter().filter(move |(one, _)| self.contains(*one)).map(|(_, word)| word)
+    }
+}
+
+impl From<Permissions> for u8 {
+    fn from(permissions: Permissions) -> Self {
+        permissions.0
+    }
+}
+
+impl TryFrom<u8> for Permissions {
+    type Error = PermissionsError;
+
+    fn try_from(n: u8) -> Result<Self, PermissionsError> {
+        Self::from_u8(n).ok_or_else(|| PermissionsError(n.to_string()))
     }
 }
 

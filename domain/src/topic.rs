@@ -3,11 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use alloy_primitives::B256;
+use serde::{Deserialize, Serialize};
 
 use crate::text;
 
 /// A word of 32 bytes: by custom a text of at most 31 printable ASCII characters, left-aligned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Topic(pub B256);
 
 /// A text that is no topic.

@@ -103,6 +103,8 @@ fn quick() -> OpenApiRouter<AppState> {
     let mut router = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(routes::services::list))
         .routes(routes!(routes::instance::get))
+        .routes(routes!(routes::history::list))
+        .routes(routes!(routes::uptime::get))
         .routes(routes!(routes::namespace::get))
         .routes(routes!(routes::discovery::discover))
         .routes(routes!(routes::health::health))

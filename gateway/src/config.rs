@@ -20,6 +20,10 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Who may ask.
     pub access: AccessRules,
+    /// A file for what the gateway knows: served when the database is away at start.
+    pub snapshot: Option<PathBuf>,
+    /// How often to write that file.
+    pub snapshot_interval: Duration,
     /// What clients may take.
     pub limits: Limits,
     /// How long running requests may take to end on shutdown.
@@ -83,6 +87,8 @@ impl Default for Config {
             database_url: String::new(),
             poll_interval: Duration::from_secs(1),
             access: AccessRules::default(),
+            snapshot: None,
+            snapshot_interval: Duration::from_secs(60),
             limits: Limits::default(),
             shutdown_timeout: Duration::from_secs(5),
         }
@@ -118,6 +124,7 @@ impl fmt::Debug for Config {
             .field("tls", &self.tls)
             .field("poll_interval", &self.poll_interval)
             .field("access", &self.access)
+            .field("snapshot", &self.snapshot)
             .field("limits", &self.limits)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()

@@ -45,6 +45,9 @@ pub enum GatewayError {
     /// Nobody said who may ask, or what says so cannot be read.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// The snapshot on disk would be in no folder.
+    #[error("a snapshot cannot be kept at {0:?}: it must be a file in a folder that exists")]
+    Snapshot(PathBuf),
     /// A bug: the feed or the server ended by itself.
     #[error("the gateway's {0} ended unexpectedly")]
     Ended(&'static str),
@@ -72,11 +75,13 @@ pub(crate) enum Kind {
     Timeout,
     TooManyWatches,
     NotYet,
+    Busy,
+    DatabaseAway,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -96,6 +101,8 @@ impl Kind {
         Self::Timeout,
         Self::TooManyWatches,
         Self::NotYet,
+        Self::Busy,
+        Self::DatabaseAway,
     ];
 
     /// The word in `type`, the title, the status.
@@ -126,6 +133,8 @@ impl Kind {
             }
             Self::NotYet => ("not-yet", "The gateway does not know that far back", StatusCode::SERVICE_UNAVAILABLE),
             Self::Timeout => ("timeout", "The request took too long", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Busy => ("busy", "Too many ask at the same time", StatusCode::SERVICE_UNAVAILABLE),
+            Self::DatabaseAway => ("database-away", "The database does not answer", StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 }

@@ -45,11 +45,13 @@ pub(crate) struct At {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Freshness {
     time: ChainTime,
+    /// How old the head was by then, if it comes from disk.
+    kept_for: Duration,
     /// The latest time that was reached on this head. A confirmation without a block does not turn time back, or an
     /// instance would be gone and come back with each.
     reached: u64,
-    /// When Postgres last answered.
-    answered: Duration,
+    /// When Postgres last answered; never, if all is from disk.
+    answered: Option<Duration>,
     /// When this head was seen first.
     seen: Duration,
     /// The usual time between two blocks, in seconds.
@@ -63,17 +65,24 @@ impl Freshness {
     /// counts.
     pub(crate) fn first(checkpoint: &Checkpoint, monotonic: Duration) -> Self {
         let time = ChainTime { head: checkpoint.head_time, confirmed: monotonic };
-        Self { time, reached: time.head, answered: monotonic, seen: monotonic, usual: None, resumed: 0 }
+        let (kept_for, reached, answered) = (Duration::ZERO, time.head, Some(monotonic));
+        Self { time, kept_for, reached, answered, seen: monotonic, usual: None, resumed: 0 }
+    }
+
+    /// What was on disk, with the age of its head. [`Mode::Stale`] until Postgres answers.
+    pub(crate) fn kept(checkpoint: &Checkpoint, head_age: Duration, monotonic: Duration) -> Self {
+        Self { kept_for: head_age, answered: None, ..Self::first(checkpoint, monotonic) }
     }
 
     /// A further answer, `now`; the one before was `known`.
     pub(crate) fn next(self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) -> Self {
         let confirmed = known.confirmations != now.confirmations;
         let follows = known.head != now.head && lag(now) <= FOLLOWING;
-        let confirmed = if confirmed || follows { monotonic } else { self.time.confirmed };
+        let (confirmed, kept_for) =
+            if confirmed || follows { (monotonic, Duration::ZERO) } else { (self.time.confirmed, self.kept_for) };
         let reached = if known.head == now.head { self.now(monotonic) } else { now.head_time };
         let time = ChainTime { head: now.head_time, confirmed };
-        let next = Self { time, reached, answered: monotonic, ..self };
+        let next = Self { time, kept_for, reached, answered: Some(monotonic), ..self };
         if known.head == now.head { next } else { next.with_block(known, now, monotonic) }
     }
 
@@ -101,13 +110,13 @@ impl Freshness {
     }
 
     fn now(&self, monotonic: Duration) -> u64 {
-        self.time.now(monotonic).max(self.reached)
+        self.time.now(monotonic.saturating_add(self.kept_for)).max(self.reached)
     }
 
     /// What an answer given at the monotonic time `monotonic` is true at.
     pub(crate) fn at(&self, checkpoint: &Checkpoint, monotonic: Duration) -> At {
-        let head_age = self.time.age(monotonic);
-        let mode = if monotonic.saturating_sub(self.answered) > STALE_AFTER {
+        let head_age = self.time.age(monotonic.saturating_add(self.kept_for));
+        let mode = if self.answered.is_none_or(|answered| monotonic.saturating_sub(answered) > STALE_AFTER) {
             Mode::Stale
         } else if head_age >= ChainTime::MAX_AHEAD || self.stands(monotonic) {
             Mode::Preserved

@@ -1,4 +1,4 @@
-//! Serves the index over HTTP, from memory: no database and no RPC node on the read path.
+//! Serves the index over HTTP, from memory: no database and no RPC node on the read path, histories aside.
 //!
 //! The feed reads the index out of Postgres and keeps it up to date in an [`AppState`]; the routes answer from there.
 //! Who is live is computed at each read, on chain time. When Postgres, the indexer or the chain stands still, the
@@ -14,8 +14,9 @@
 //! - `past`: what rosters were, for answers as of a final block
 //! - `board`: what readers see of a service without a lock; `wait`: waiting for it to change; `encoding`: compression
 //! - `freshness`: chain time and the mode
-//! - `feed`: Postgres → memory
-//! - `filter`: which instances a request wants, and in which order
+//! - `feed`: Postgres → memory; `history`: the past, which memory does not hold, out of Postgres
+//! - `disk`: what is known, in a file for a start without Postgres
+//! - `filter`: which instances a request wants, and in which order; `wanted`: the answer
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `access`: who may ask what; `peer`: who is at the other end
 //! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
@@ -25,11 +26,13 @@ mod answer;
 mod app;
 mod board;
 mod config;
+mod disk;
 mod encoding;
 mod error;
 mod feed;
 mod filter;
 mod freshness;
+mod history;
 mod index;
 mod liveness;
 mod params;
@@ -53,5 +56,6 @@ pub use app::openapi;
 pub use config::{ClientRate, ClientTls, Config, Limits, Tls};
 pub use error::GatewayError;
 pub use filter::canonical_filter;
+pub use history::Histories;
 pub use server::Gateway;
 pub use state::AppState;

@@ -3,9 +3,11 @@
 pub(crate) mod discovery;
 pub(crate) mod docs;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod instance;
 pub(crate) mod instances;
 pub(crate) mod namespace;
 pub(crate) mod probes;
 pub(crate) mod services;
+pub(crate) mod uptime;
 pub(crate) mod watch;

@@ -18,7 +18,11 @@ mod tests;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::Clock;
-use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -26,7 +30,15 @@ use self::{
     tls::{Certificates, Watched},
 };
 use crate::{
-    AppState, Config, GatewayError, access::Access, app, app::admin, config::Limits, feed, rate::Limiter, wait,
+    AppState, Config, GatewayError, Histories,
+    access::Access,
+    app,
+    app::admin,
+    config::Limits,
+    disk::{self, Disk},
+    feed,
+    rate::Limiter,
+    wait,
 };
 
 /// How many connections operators may have open.
@@ -55,7 +67,10 @@ impl Gateway {
     /// [`GatewayError::Taken`], [`GatewayError::AdminTaken`], [`GatewayError::Listen`], [`GatewayError::Tls`],
     /// [`GatewayError::DatabaseUrl`], [`GatewayError::Access`].
     pub async fn bind(config: Config, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
-        store::query::check_url(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
+        let histories = Histories::new(&config.database_url).map_err(GatewayError::DatabaseUrl)?;
+        if let Some(path) = config.snapshot.as_ref().filter(|path| !disk::has_folder(path)) {
+            return Err(GatewayError::Snapshot(path.clone()));
+        }
         let access = Access::new(&config.access, config.listen, Arc::clone(&clock))?;
         let tls = config.tls.clone().map(Watched::load).transpose()?;
         let (listener, address) = listen(config.listen, GatewayError::Taken).await?;
@@ -63,7 +78,8 @@ impl Gateway {
             Some(address) => Some(listen(address, GatewayError::AdminTaken).await?),
             None => None,
         };
-        Ok(Self { config, listener, address, admin, tls, state: AppState::new(clock.clone()), clock, access })
+        let state = AppState::new(clock.clone()).with_histories(histories);
+        Ok(Self { config, listener, address, admin, tls, state, clock, access })
     }
 
     /// Where it listens: with port 0 in the configuration, the port that it got.
@@ -84,6 +100,12 @@ impl Gateway {
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
         let Self { config, listener, address, admin: operators, tls, state, clock, access } = self;
         tracing::info!(%address, tls = tls.is_some(), "listening");
+        // Apart from the parts that must not end: it ends by itself, after a last write.
+        let mut keeper = JoinSet::new();
+        if let Some(path) = config.snapshot {
+            let kept = Disk::new(state.clone(), config.database_url.clone(), path, config.snapshot_interval);
+            keeper.spawn(kept.run(shutdown.clone()));
+        }
         let mut parts = JoinSet::new();
         let limiter = config.limits.rate.map(|rate| Arc::new(Limiter::new(rate, clock)));
         let routes = app(state.clone(), access.clone(), limiter.clone());
@@ -128,9 +150,16 @@ impl Gateway {
             "clock"
         });
         tokio::select! {
-            () = server.accept(listener, shutdown, config.shutdown_timeout) => Ok(()),
-            Some(ended) = parts.join_next() => Err(GatewayError::Ended(ended.unwrap_or("background work"))),
+            () = server.accept(listener, shutdown, config.shutdown_timeout) => {}
+            Some(ended) = parts.join_next() => {
+                return Err(GatewayError::Ended(ended.unwrap_or("background work")));
+            }
         }
+        let kept = async { while keeper.join_next().await.is_some() {} };
+        if timeout(config.shutdown_timeout, kept).await.is_err() {
+            tracing::warn!("the last snapshot was not written in time");
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the gateway knows, how fresh it is, and in which mode it serves it.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Kind},
     feed::FeedError,
     freshness::{At, Freshness, lag},
+    history::Histories,
     index::{Boards, Counts, Index},
     telemetry::Telemetry,
     wait::Waiters,
@@ -41,6 +42,7 @@ struct Inner {
     telemetry: Telemetry,
     waiters: Waiters,
     draining: CancellationToken,
+    histories: OnceLock<Histories>,
 }
 
 #[derive(Debug)]
@@ -86,9 +88,21 @@ impl AppState {
             moment: ArcSwapOption::empty(),
             boards: Arc::default(),
             telemetry: Telemetry::new(),
+            histories: OnceLock::new(),
             waiters: Waiters::default(),
             draining: CancellationToken::new(),
         }))
+    }
+
+    /// Who answers questions about the past; without, nobody does. Counts the first time.
+    #[must_use]
+    pub fn with_histories(self, histories: Histories) -> Self {
+        self.0.histories.get_or_init(|| histories);
+        self
+    }
+
+    pub(crate) fn histories(&self) -> Option<&Histories> {
+        self.0.histories.get()
     }
 
     /// Takes in what a read of the database found, in one step. False if it is of no use: an index that the indexer
@@ -141,6 +155,28 @@ impl AppState {
         index.apply(delta, &moment.at(monotonic));
         // Last: whoever reads the new moment is not to find the old answers.
         self.0.moment.store(Some(Arc::clone(moment)));
+        true
+    }
+
+    /// Takes in what was on disk, the age of its head with it. False if it is of no use: the database was faster, and
+    /// has a whole index, or one of another contract.
+    pub(crate) fn restore(&self, snapshot: Snapshot, head_age: Duration) -> bool {
+        let (checkpoint, monotonic) = (snapshot.checkpoint.clone(), self.0.clock.monotonic());
+        let freshness = Freshness::kept(&checkpoint, head_age, monotonic);
+        let at = freshness.at(&checkpoint, monotonic);
+        let moment = Arc::new(Moment { checkpoint, freshness });
+        let mut view = self.write();
+        let other =
+            |known: &Loaded| !known.moment.is_filling() || known.moment.checkpoint.origin != moment.checkpoint.origin;
+        if view.loaded.as_ref().is_some_and(other) {
+            return false;
+        }
+        let before = view.loaded.take();
+        let before = before.as_ref().map(|before| &before.index);
+        let index = Index::new(snapshot, &at, Arc::clone(&self.0.boards), before);
+        index.publish(before);
+        view.loaded = Some(Loaded { index, moment: Arc::clone(&moment) });
+        self.0.moment.store(Some(moment));
         true
     }
 

@@ -93,6 +93,12 @@ impl Telemetry {
         });
     }
 
+    /// A snapshot was written to disk, or could not be.
+    pub(crate) fn saved(&self, is_saved: bool) {
+        let result = if is_saved { "saved" } else { "failed" };
+        with_local_recorder(&self.0, || counter!("rollcall_gateway_snapshots_total", "result" => result).increment(1));
+    }
+
     /// Drops what histograms no longer need; without it, and without anybody who reads the metrics, they grow.
     pub(crate) fn upkeep(&self) {
         self.0.handle().run_upkeep();

@@ -1,4 +1,5 @@
-//! What the gateway reads: the whole index once, then what changed.
+//! What the gateway reads: the whole index once, then what changed; and, when somebody asks, what happened before
+//! ([`history`]).
 //!
 //! Every read is one transaction that sees one state of the database, so the rows and the checkpoint belong together.
 
@@ -6,10 +7,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256};
 use domain::{InstanceId, NamespaceId, ServiceKey};
-use sqlx::{
-    Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgListener},
-};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgListener};
 
 use crate::{
     StoreError,
@@ -20,6 +18,8 @@ use crate::{
     rows::{Checkpoint, InstanceRow, NamespaceRow, ServiceRow},
     schema::connect_read_only,
 };
+
+pub mod history;
 
 mod grants;
 
@@ -85,15 +85,6 @@ pub struct Delta {
     pub grants: Grants,
 }
 
-/// Checks that a URL can be one of a database, without connecting.
-///
-/// # Errors
-/// [`StoreError::Database`] with the reason.
-pub fn check_url(url: &str) -> Result<(), StoreError> {
-    url.parse::<PgConnectOptions>()?;
-    Ok(())
-}
-
 impl Reader {
     /// Connects. Connections that break later are made anew.
     ///
@@ -118,6 +109,19 @@ impl Reader {
             connection.close_on_drop();
         }
         update
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let snapshot = whole(&mut connection).await;
+        if snapshot.is_err() {
+            connection.close_on_drop();
+        }
+        snapshot
     }
 
     /// Listens for the writer's bell. A read replica cannot: poll there.
@@ -164,6 +168,15 @@ async fn read(db: &mut PgConnection, known: Option<&Checkpoint>) -> Result<Updat
     };
     tx.commit().await?;
     Ok(update)
+}
+
+async fn whole(db: &mut PgConnection) -> Result<Snapshot, StoreError> {
+    let mut tx = db.begin_with(BEGIN).await?;
+    hold(&mut tx).await?;
+    let checkpoint = checkpoint(&mut tx).await?;
+    let snapshot = snapshot(&mut tx, checkpoint).await?;
+    tx.commit().await?;
+    Ok(snapshot)
 }
 
 /// Whether the changes after `known` lead to `now`.

@@ -2,6 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes};
 use domain::{BlockRef, Heads, InstanceId, Lease, NamespaceId, ServiceKey};
+use serde::{Deserialize, Serialize};
 
 mod grants;
 mod uptime;
@@ -10,7 +11,7 @@ pub use grants::{Grant, GrantRow};
 pub use uptime::{DAY, LeaseRow, Upkeep, UptimeRow};
 
 /// Which contract on which chain an index mirrors. An index never changes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The chain's id.
     pub chain_id: u64,
@@ -27,7 +28,7 @@ pub struct Origin {
 }
 
 /// How far the index is and how the writer feels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// What the index mirrors.
     pub origin: Origin,
@@ -109,7 +110,7 @@ pub struct HeartbeatRow {
 }
 
 /// A namespace that the contract has a word for: one that was claimed, or a personal one that was opened or closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceRow {
     /// Its id.
     pub id: NamespaceId,
@@ -124,7 +125,7 @@ pub struct NamespaceRow {
 }
 
 /// A service and its roster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceRow {
     /// Its key.
     pub key: ServiceKey,
@@ -139,7 +140,7 @@ pub struct ServiceRow {
 }
 
 /// An instance: what it publishes, and its lease.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceRow {
     /// Its id.
     pub id: InstanceId,

@@ -35,6 +35,8 @@ pub struct World {
     pub database_url: String,
     /// For how many days the indexer keeps heartbeats, when it is started.
     pub keep_heartbeats: u64,
+    /// Where the gateway keeps what it knows, when it is started.
+    pub snapshot: Option<PathBuf>,
     anvil: Option<Anvil>,
     anvil_config: AnvilConfig,
     rpc_url: String,
@@ -117,6 +119,7 @@ impl World {
             clock: ManualClock::new(),
             database_url: database::create().await?,
             keep_heartbeats: 30,
+            snapshot: None,
             // Started again, it must be found where it was.
             anvil_config: AnvilConfig { port: Some(anvil.port()), ..anvil_config },
             anvil: Some(anvil),
@@ -193,6 +196,7 @@ impl World {
             admin_listen: Some(([127, 0, 0, 1], 0).into()),
             database_url: database::reader(&self.database_url)?,
             poll_interval: Duration::from_millis(50),
+            snapshot: self.snapshot.clone(),
             ..gateway::Config::default()
         };
         let gateway = gateway::Gateway::bind(config, self.clock.clone()).await?;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::target::poll_interval,
-    config::{DATABASE_URL, DatabaseUrl, JWKS, JWT_AUDIENCE, JWT_ISSUER, KEYS, LISTEN, PUBLIC, Settings},
+    config::{DATABASE_URL, DatabaseUrl, JWKS, JWT_AUDIENCE, JWT_ISSUER, KEYS, LISTEN, PUBLIC, SNAPSHOT, Settings},
     exit::{Exit, Interrupted, usage},
     signals::Signals,
 };
@@ -35,6 +35,10 @@ pub struct Args {
     /// listen]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// File for what the gateway knows, written every minute: served, and marked stale, when it starts while the database
+    /// is away. One file for each gateway; without, nothing is written [env: ROLLCALL_SNAPSHOT; file: snapshot]
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<String>,
     /// Pause between two looks at the index when nobody rings
     #[arg(long, value_parser = poll_interval, default_value = "1s", value_name = "DURATION")]
     pub poll_interval: Duration,
@@ -124,8 +128,9 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let listen: SocketAddr = settings.get(&LISTEN, args.listen.as_deref())?.unwrap_or(default.listen);
     let database = database_url.expose().to_owned();
     let access = args.access.rules(settings)?;
+    let snapshot = settings.path(&SNAPSHOT, args.snapshot.as_deref())?;
     let poll_interval = args.poll_interval;
-    let config = gateway::Config { listen, database_url: database, poll_interval, access, ..default };
+    let config = gateway::Config { listen, database_url: database, poll_interval, access, snapshot, ..default };
     let config = args.serving.apply(settings, listen, config)?;
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();

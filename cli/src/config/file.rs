@@ -47,6 +47,8 @@ pub struct File {
     pub public: Option<bool>,
     /// What a gateway wants to see, relative to this file.
     pub gateway_key_file: Option<String>,
+    /// File for what a gateway knows, relative to this file.
+    pub snapshot: Option<String>,
     /// Where an indexer answers probes.
     pub indexer_listen: Option<String>,
     /// Keystore file, relative to this file.

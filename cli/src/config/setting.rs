@@ -179,6 +179,15 @@ pub const PUBLIC: Setting = Setting {
     of_file: |file| file.public.map(|public| public.to_string()),
 };
 
+/// What a gateway knows, on disk.
+pub const SNAPSHOT: Setting = Setting {
+    what: "file for a snapshot",
+    flag: "--snapshot",
+    variables: &["ROLLCALL_SNAPSHOT"],
+    key: "snapshot",
+    of_file: |file| file.snapshot.clone(),
+};
+
 /// Where an indexer answers probes.
 pub const INDEXER_LISTEN: Setting = Setting {
     what: "address for the probes of the indexer",

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_rollcall");
 
 /// What our environment may hold and the tests must not see.
-pub const VARIABLES: [&str; 25] = [
+pub const VARIABLES: [&str; 26] = [
     "DATABASE_URL",
     "ROLLCALL_CONFIG",
     "ROLLCALL_CONTRACT",
@@ -30,6 +30,7 @@ pub const VARIABLES: [&str; 25] = [
     "ROLLCALL_PRIVATE_KEY",
     "ROLLCALL_PUBLIC",
     "ROLLCALL_RPC_URL",
+    "ROLLCALL_SNAPSHOT",
     "RUST_LOG",
     "RUST_BACKTRACE",
     "COLUMNS",

@@ -96,7 +96,7 @@ fn shape(index: &Index, instance: &Instance, at: &At) -> InstanceAnswer {
     }
 }
 
-fn parse(id: &str) -> Result<InstanceId, Error> {
+pub(super) fn parse(id: &str) -> Result<InstanceId, Error> {
     let allowed = "0x and 64 hexadecimal digits";
     let bad = || Error::parameter("id", id, allowed, "this is no id of an instance");
     // The prefix is part of it: one instance, one way to write it but for the case of the digits.

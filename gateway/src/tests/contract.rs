@@ -28,6 +28,8 @@ fn documented_parameters_are_those_that_are_accepted() {
     for (path, known) in [
         ("/v1/services", routes::services::KNOWN),
         ("/v1/namespaces/{ns}/services/{name}/instances", routes::instances::KNOWN),
+        ("/v1/instances/{id}/history", routes::history::KNOWN),
+        ("/v1/instances/{id}/uptime", routes::uptime::KNOWN),
     ] {
         let Known { once, repeated, .. } = known;
         let accepted: BTreeSet<&str> = once.iter().chain(repeated).map(|name| name.trim_end_matches('.')).collect();

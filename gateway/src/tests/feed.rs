@@ -10,18 +10,18 @@ use store::{
 use tools::{TestPostgres, Tools};
 
 use super::*;
-use crate::feed;
+use crate::{Histories, feed};
 
 /// So long that nothing in this test waits for it: the bell alone brings news.
-const NEVER: Duration = Duration::from_secs(3_600);
+pub(super) const NEVER: Duration = Duration::from_secs(3_600);
 
-const SOON: Duration = Duration::from_millis(20);
+pub(super) const SOON: Duration = Duration::from_millis(20);
 
 /// A writer on a chain of its own making, and a gateway that is fed from what it writes.
-struct Feed {
-    postgres: TestPostgres,
-    world: World,
-    head: BlockRow,
+pub(super) struct Feed {
+    pub(super) postgres: TestPostgres,
+    pub(super) world: World,
+    pub(super) head: BlockRow,
     task: tokio::task::JoinHandle<std::convert::Infallible>,
 }
 
@@ -32,17 +32,18 @@ impl Drop for Feed {
 }
 
 impl Feed {
-    async fn start(poll: Duration) -> Self {
+    pub(super) async fn start(poll: Duration) -> Self {
         let tools = Tools::ensure().expect("the tools");
         let postgres = TestPostgres::start(&tools).await.expect("a Postgres");
         let mut world = World::new();
-        world.state = AppState::new(world.clock.clone());
+        let histories = Histories::new(&postgres.url("postgres")).expect("a URL");
+        world.state = AppState::new(world.clock.clone()).with_histories(histories);
         let task = tokio::spawn(feed::run(world.state.clone(), postgres.url("postgres"), poll));
         Self { postgres, world, head: block(1, 0), task }
     }
 
     /// The schema, and an index that holds nothing.
-    async fn init(&self) -> Writer {
+    pub(super) async fn init(&self) -> Writer {
         let pool = schema::connect(&self.postgres.url("postgres")).await.expect("a connection");
         schema::migrate(&pool).await.expect("the schema");
         let mut origin = checkpoint(100).origin;
@@ -52,7 +53,7 @@ impl Feed {
     }
 
     /// Applies one block, which is the chain's tip.
-    async fn apply(&mut self, writer: &Writer, mut batch: Batch) {
+    pub(super) async fn apply(&mut self, writer: &Writer, mut batch: Batch) {
         let next = block(self.head.block.number + 1, 0);
         batch.blocks = vec![next];
         let heads = heads(next.block.number);
@@ -61,7 +62,7 @@ impl Feed {
     }
 
     /// Waits until the labels of the live instances are these.
-    async fn until(&self, labels: &[&str]) {
+    pub(super) async fn until(&self, labels: &[&str]) {
         let path = "/v1/namespaces/acme/services/payments/instances";
         eventually(async || {
             let answer = self.world.get(path).await;
@@ -76,7 +77,7 @@ impl Feed {
     }
 }
 
-fn block(number: u64, fork: u8) -> BlockRow {
+pub(super) fn block(number: u64, fork: u8) -> BlockRow {
     let hash = |number: u64| B256::with_last_byte(number as u8) | B256::left_padding_from(&[fork, 0, 0]);
     let block = BlockRef { number, hash: hash(number) };
     BlockRow { block, parent_hash: hash(number - 1), time: NOW }
@@ -87,7 +88,7 @@ fn heads(latest: u64) -> Heads {
 }
 
 /// The rows of one more instance of `acme/payments`, which then has `count` of them.
-fn registered(label: &str, count: u64) -> Batch {
+pub(super) fn registered(label: &str, count: u64) -> Batch {
     let instance = instance(&acme(), "payments", label);
     let key = instance.service;
     Batch {

@@ -32,7 +32,7 @@ async fn without_an_index_nothing_is_answered_but_why() {
     world.state.fault(&FeedError::Store(store::StoreError::NoIndex));
     assert!(world.get("/readyz").await.problem(503, "not-ready").contains("rollcall indexer"));
     // What the database itself says is for the log.
-    let secret = store::query::check_url("postgres://db.internal:port/x").expect_err("no URL");
+    let secret = crate::Histories::new("postgres://db.internal:port/x").expect_err("no URL");
     world.state.fault(&FeedError::Store(secret));
     assert!(world.get("/readyz").await.problem(503, "not-ready").ends_with("the database does not answer"));
 

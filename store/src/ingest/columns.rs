@@ -28,7 +28,7 @@ impl<'r> Columns<'r> {
         T::try_from(n).map_err(|_| self.corrupt(format!("{name} is {n}")))
     }
 
-    pub(super) fn optional_number(&self, name: &'static str) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn optional_number(&self, name: &'static str) -> Result<Option<u64>, StoreError> {
         match self.get::<Option<i64>>(name)? {
             Some(_) => self.number(name).map(Some),
             None => Ok(None),

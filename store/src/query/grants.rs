@@ -3,6 +3,7 @@
 
 use alloy_primitives::{Address, B256};
 use domain::{InstanceId, NamespaceId, Permissions, Topic};
+use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, postgres::PgRow};
 
 use super::{PAGE, words};
@@ -23,7 +24,7 @@ pub struct Grants {
 }
 
 /// The newest items of a list, and how many there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List<T> {
     /// At most [`LIST`] items, the newest first; of endorsements the newest of each endorser before all others.
     pub items: Vec<T>,
@@ -38,7 +39,7 @@ impl<T> Default for List<T> {
 }
 
 /// What is said of an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceGrants {
     /// The instance.
     pub id: InstanceId,
@@ -53,7 +54,7 @@ pub struct InstanceGrants {
 }
 
 /// What is said of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceGrants {
     /// The namespace.
     pub id: NamespaceId,
@@ -66,7 +67,7 @@ pub struct NamespaceGrants {
 }
 
 /// Who may act for an owner, for all of its instances; those whose grant was withdrawn are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerGrants {
     /// The owner.
     pub owner: Address,
@@ -75,7 +76,7 @@ pub struct OwnerGrants {
 }
 
 /// An account that may act for an owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
     /// The account.
     pub account: Address,
@@ -86,7 +87,7 @@ pub struct Operator {
 }
 
 /// An account that may register in a namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registrar {
     /// The account.
     pub account: Address,
@@ -95,7 +96,7 @@ pub struct Registrar {
 }
 
 /// What somebody says of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endorsement {
     /// Who says it.
     pub endorser: Address,

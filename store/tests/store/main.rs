@@ -16,6 +16,7 @@ use tools::{TestPostgres, Tools};
 
 mod grants;
 mod heartbeats;
+mod history;
 mod reindex;
 
 static SERVER: OnceCell<TestPostgres> = OnceCell::const_new();

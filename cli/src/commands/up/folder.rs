@@ -75,7 +75,9 @@ impl Folder {
 
     /// Forgets the chain, the index and the keys.
     pub fn clear(&self) -> Result<()> {
-        for name in [CHAIN, "postgres", "postgres.init", "keys", "keys.json", "memory.json", "rollcall.toml", "logs"] {
+        for name in
+            [CHAIN, SNAPSHOT, "postgres", "postgres.init", "keys", "keys.json", "memory.json", "rollcall.toml", "logs"]
+        {
             let path = self.path(name);
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             match removed {
@@ -200,6 +202,8 @@ const LARGE_LOG: u64 = 10 << 20;
 
 /// Anvil's state.
 pub const CHAIN: &str = "chain.json";
+/// What the gateway knows.
+pub const SNAPSHOT: &str = "gateway.snapshot";
 /// The user's own key, and what opens it; relative to the folder.
 pub const KEYSTORE: &str = "keys/you.json";
 /// See [`KEYSTORE`].

@@ -1,6 +1,6 @@
 //! Postgres, the indexer and the gateway.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use client::SecretUrl;
@@ -119,6 +119,7 @@ impl Part {
     pub async fn gateway(
         (port, admin_port): (u16, u16),
         database_url: &SecretUrl,
+        snapshot: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, SecretUrl, String)> {
         let config = gateway::Config {
@@ -126,6 +127,7 @@ impl Part {
             admin_listen: Some(SocketAddr::from(([127, 0, 0, 1], admin_port))),
             database_url: database_url.expose().to_owned(),
             poll_interval: Duration::from_millis(250),
+            snapshot: Some(snapshot),
             shutdown_timeout: Duration::from_secs(2),
             ..gateway::Config::default()
         };

@@ -178,7 +178,8 @@ impl World {
             let (writer, reader) = database.prepare(&chain).await?;
             let (indexer, indexer_url) = Part::indexer(args.indexer_port, &chain, &writer, clock.clone()).await?;
             let ports = (args.gateway_port, args.gateway_admin_port);
-            let (gateway, url, admin_url) = Part::gateway(ports, &reader, clock).await?;
+            let snapshot = folder.path(folder::SNAPSHOT);
+            let (gateway, url, admin_url) = Part::gateway(ports, &reader, snapshot, clock).await?;
             let words = format!("indexer and gateway run; {url}");
             Ok(((writer, indexer, indexer_url, gateway, url, admin_url), words))
         });
