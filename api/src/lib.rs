@@ -14,6 +14,7 @@
 //! - [`governance`]: namespaces, operators, endorsements
 //! - [`services`]: the list of services
 //! - [`discovery`]: the open discovery API
+//! - [`registration`]: registrations that one signs and a gateway sends
 //! - [`health`]: how the gateway and its index feel
 //! - [`problem`]: errors as RFC 9457 wants them
 //! - [`timestamp`]: chain time as RFC 3339
@@ -25,6 +26,7 @@ pub mod health;
 pub mod instance;
 pub mod metadata;
 pub mod problem;
+pub mod registration;
 pub mod services;
 pub mod timestamp;
 
@@ -37,4 +39,5 @@ pub use health::{DiscoveryHealth, HealthMetrics, HealthStatus, Probe};
 pub use instance::{Endpoint, Health, Instance, InstanceAnswer, InstancesAnswer, Status};
 pub use metadata::Metadata;
 pub use problem::Problem;
+pub use registration::{RegistrationAnswer, RegistrationStatus, SignedRegistration};
 pub use services::{ServiceSummary, ServicesAnswer};

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
+use crate::Relay;
+
 /// How a gateway is configured.
 #[derive(Clone)]
 pub struct Config {
@@ -16,6 +18,8 @@ pub struct Config {
     pub max_connections: usize,
     /// How long running requests may take to end on shutdown.
     pub shutdown_timeout: Duration,
+    /// Who sends signed registrations; if nobody does, they are answered with 501.
+    pub relay: Option<Relay>,
 }
 
 impl Default for Config {
@@ -26,6 +30,7 @@ impl Default for Config {
             poll_interval: Duration::from_secs(1),
             max_connections: 4_096,
             shutdown_timeout: Duration::from_secs(5),
+            relay: None,
         }
     }
 }
@@ -38,6 +43,7 @@ impl fmt::Debug for Config {
             .field("poll_interval", &self.poll_interval)
             .field("max_connections", &self.max_connections)
             .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("relay", &self.relay)
             .finish_non_exhaustive()
     }
 }

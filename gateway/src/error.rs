@@ -49,13 +49,17 @@ pub(crate) enum Kind {
     BodyTooLarge,
     UnsupportedMediaType,
     Internal,
+    NotImplemented,
     NotReady,
+    RegistrationRefused,
+    RelayExhausted,
+    RelayUnavailable,
     Timeout,
 }
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -68,7 +72,11 @@ impl Kind {
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::Internal,
+        Self::NotImplemented,
         Self::NotReady,
+        Self::RegistrationRefused,
+        Self::RelayExhausted,
+        Self::RelayUnavailable,
         Self::Timeout,
     ];
 
@@ -91,6 +99,14 @@ impl Kind {
                 ("unsupported-media-type", "The body is not JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
             Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::NotImplemented => ("not-implemented", "This gateway does not do that", StatusCode::NOT_IMPLEMENTED),
+            Self::RegistrationRefused => ("registration-refused", "The registration is refused", StatusCode::CONFLICT),
+            Self::RelayExhausted => {
+                ("relay-exhausted", "The gateway may spend no more on registrations", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Self::RelayUnavailable => {
+                ("relay-unavailable", "The gateway cannot send it now", StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),
             Self::Timeout => ("timeout", "The request took too long", StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -105,6 +121,7 @@ pub(crate) struct Error(Box<Inner>);
 struct Inner {
     problem: Problem,
     at: Option<At>,
+    retry_after: Option<u64>,
 }
 
 impl Error {
@@ -119,7 +136,7 @@ impl Error {
             sent: None,
             allowed: None,
         };
-        Self(Box::new(Inner { problem, at: None }))
+        Self(Box::new(Inner { problem, at: None, retry_after: None }))
     }
 
     /// A parameter with a value that is not allowed; `reason` says why.
@@ -142,6 +159,12 @@ impl Error {
         error
     }
 
+    /// Says after how many seconds it may go well; 503 says one if nothing else is said.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
     /// Says as of which block this is so.
     pub(crate) fn at(mut self, at: At) -> Self {
         self.0.at = Some(at);
@@ -151,15 +174,15 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let Inner { problem, at } = *self.0;
+        let Inner { problem, at, retry_after } = *self.0;
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after.or((status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)) {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if let Some(at) = at {
             registry_headers(headers, &at);

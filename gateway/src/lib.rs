@@ -4,7 +4,7 @@
 //! Who is live is computed at each read, on chain time. When Postgres, the indexer or the chain stands still, the
 //! gateway goes on with what it knows and says so in each answer ([`api::Mode`]).
 //!
-//! What this crate does **not** do: write to the database or migrate it (`indexer`), or ask the chain.
+//! What this crate does **not** do: write to the database or migrate it (`indexer`), or ask the chain, or hold a key.
 //!
 //! In reading order:
 //! - `config`: [`Config`]; `server`: [`Gateway`], the listener and its limits
@@ -13,7 +13,9 @@
 //! - `index`: the index in memory; `freshness`: chain time and the mode
 //! - `feed`: Postgres → memory
 //! - `routes`: a file per route: its handler, its parameters, its documentation
-//! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
+//! - `relay`: registrations that others signed, sent by a [`Relayer`] that the program brings
+//! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics; `traces`: a span for each
+//!   request; `timing`: `Server-Timing`
 
 mod answer;
 mod app;
@@ -23,10 +25,13 @@ mod feed;
 mod freshness;
 mod index;
 mod params;
+mod relay;
 mod routes;
 mod server;
 mod state;
 mod telemetry;
+mod timing;
+mod traces;
 
 #[cfg(test)]
 mod tests;
@@ -34,5 +39,7 @@ mod tests;
 pub use app::{app, openapi};
 pub use config::Config;
 pub use error::GatewayError;
+pub use relay::{Mined, Relay, RelayRefusal, Relayer, Told, Work};
 pub use server::Gateway;
 pub use state::AppState;
+pub use traces::SPANS;

@@ -51,7 +51,11 @@ impl Gateway {
         };
         let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { config, listener, address, state: AppState::new(clock) })
+        let state = AppState::new(clock);
+        if let Some(relay) = &config.relay {
+            state.relay_by(relay);
+        }
+        Ok(Self { config, listener, address, state })
     }
 
     /// Where it listens: with port 0 in the configuration, the port that it got.

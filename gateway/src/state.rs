@@ -1,7 +1,7 @@
 //! What the gateway knows, how fresh it is, and in which mode it serves it.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use crate::{
     feed::FeedError,
     freshness::{At, Freshness, lag},
     index::{Counts, Index},
+    relay::{Desk, Relay},
     telemetry::Telemetry,
 };
 
@@ -32,6 +33,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     view: RwLock<View>,
     telemetry: Telemetry,
+    desk: OnceLock<Arc<Desk>>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl AppState {
     /// Knows nothing yet: not ready.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let view = View { loaded: None, fault: None, ticked: clock.monotonic() };
-        Self(Arc::new(Inner { clock, view: RwLock::new(view), telemetry: Telemetry::new() }))
+        Self(Arc::new(Inner { clock, view: RwLock::new(view), telemetry: Telemetry::new(), desk: OnceLock::new() }))
     }
 
     /// Takes in what a read of the database found, in one step. False if it is of no use: an index that the indexer
@@ -147,6 +149,16 @@ impl AppState {
     /// Whether the feed is at work.
     pub(crate) fn is_alive(&self) -> bool {
         self.0.clock.monotonic().saturating_sub(self.view().ticked) <= TICKS_WITHIN
+    }
+
+    /// From now on signed registrations are sent. Only the first call counts.
+    pub fn relay_by(&self, relay: &Relay) {
+        self.0.desk.get_or_init(|| Arc::new(Desk::new(relay, Arc::clone(&self.0.clock))));
+    }
+
+    /// Where signed registrations are handed in, if anybody sends them.
+    pub(crate) fn desk(&self) -> Option<&Arc<Desk>> {
+        self.0.desk.get()
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

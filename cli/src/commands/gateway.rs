@@ -10,6 +10,7 @@ use crate::{
     commands::target::poll_interval,
     config::{DATABASE_URL, DatabaseUrl, LISTEN, Settings},
     exit::{Exit, Interrupted},
+    relayer::RelayArgs,
     signals::Signals,
 };
 
@@ -17,6 +18,8 @@ use crate::{
 ///
 /// Holds the whole index in memory and needs no node and no key. Runs until Ctrl-C or SIGTERM; start as many as you
 /// like, on the indexer's database or on a replica of it.
+///
+/// With a relayer's key it also sends registrations that others signed, at the cost of that key's account.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Postgres with the index; a role that may only read is enough [env: ROLLCALL_DATABASE_URL, DATABASE_URL; file:
@@ -30,6 +33,9 @@ pub struct Args {
     /// Pause between two looks at the index when nobody rings
     #[arg(long, value_parser = poll_interval, default_value = "1s", value_name = "DURATION")]
     pub poll_interval: Duration,
+    /// Whether to relay
+    #[command(flatten)]
+    pub relay: RelayArgs,
 }
 
 /// Runs it.
@@ -38,7 +44,9 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let default = gateway::Config::default();
     let listen: SocketAddr = settings.get(&LISTEN, args.listen.as_deref())?.unwrap_or(default.listen);
     let database = database_url.expose().to_owned();
-    let config = gateway::Config { listen, database_url: database, poll_interval: args.poll_interval, ..default };
+    let relay = args.relay.relay(settings).await?;
+    let config =
+        gateway::Config { relay, listen, database_url: database, poll_interval: args.poll_interval, ..default };
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let server = gateway::Gateway::bind(config, SystemClock::new()).await.context("gateway")?;

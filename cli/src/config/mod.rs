@@ -20,7 +20,7 @@ pub use self::{
     file::File,
     setting::{
         CONTRACT, DATABASE_URL, DEPLOY_BLOCK, ENDORSEMENTS, FALLBACK_RPC_URLS, GATEWAY_URL, INDEXER_LISTEN, KEYSTORE,
-        LISTEN, PASSWORD_FILE, RPC_URL, Setting,
+        LISTEN, PASSWORD_FILE, RELAY_KEYSTORE, RELAY_PASSWORD_FILE, RELAY_RPC_URL, RPC_URL, Setting,
     },
 };
 use crate::exit::usage;

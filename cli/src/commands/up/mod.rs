@@ -198,6 +198,8 @@ impl World {
             indexer_listen: None,
             keystore: Some(KEYSTORE.to_owned()),
             password_file: Some(PASSWORD_FILE.to_owned()),
+            relay_keystore: None,
+            relay_password_file: None,
         })?;
         let own_account = own_key.account();
         let mut world = Self {
