@@ -24,8 +24,10 @@ mod hostile;
 mod instances;
 mod modes;
 mod problems;
+mod registration;
 mod server;
 mod services;
+mod timing;
 
 /// Chain time of the head.
 const NOW: u64 = 1_700_000_000;

@@ -26,7 +26,7 @@ impl Budget {
     /// Takes gas out, if it is there; else says how long that will take.
     pub(crate) fn take(&mut self, gas: u64, now: Duration) -> Result<(), Duration> {
         let full = u128::from(self.per_hour) * HOUR_NANOS;
-        let gained = u128::from(self.per_hour) * now.saturating_sub(self.at).as_nanos();
+        let gained = u128::from(self.per_hour).saturating_mul(now.saturating_sub(self.at).as_nanos());
         self.left = self.left.saturating_add(gained).min(full);
         self.at = self.at.max(now);
         let wanted = u128::from(gas) * HOUR_NANOS;
