@@ -2,7 +2,10 @@
 
 mod config;
 mod flow;
+mod gateway;
 mod help;
 mod keys;
 mod program;
+mod registration;
+mod traces;
 mod up;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_rollcall");
 
 /// What our environment may hold and the tests must not see.
-pub const VARIABLES: [&str; 18] = [
+pub const VARIABLES: [&str; 26] = [
     "DATABASE_URL",
     "ROLLCALL_CONFIG",
     "ROLLCALL_CONTRACT",
@@ -22,7 +22,15 @@ pub const VARIABLES: [&str; 18] = [
     "ROLLCALL_LISTEN",
     "ROLLCALL_PASSWORD_FILE",
     "ROLLCALL_PRIVATE_KEY",
+    "ROLLCALL_RELAY_KEYSTORE",
+    "ROLLCALL_RELAY_KEYSTORE_PASSWORD",
+    "ROLLCALL_RELAY_PASSWORD_FILE",
+    "ROLLCALL_RELAY_PRIVATE_KEY",
+    "ROLLCALL_RELAY_RPC_URL",
     "ROLLCALL_RPC_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_SDK_DISABLED",
     "RUST_LOG",
     "RUST_BACKTRACE",
     "COLUMNS",
