@@ -22,7 +22,7 @@ pub struct SignedRegistration {
     /// What was signed.
     pub message: RegistrationMessage,
     /// The last second of chain time at which it can be sent.
-    #[schema(example = 1_795_255_587)]
+    #[schema(example = 1_795_255_587, maximum = 1_099_511_627_775_u64)]
     pub deadline: u64,
     /// The registrant's signature over all of the above, as EIP-712 has it: of a key (64 or 65 bytes), or what a contract
     /// understands (ERC-1271).
@@ -59,10 +59,10 @@ pub struct RegistrationMessage {
     #[schema(example = "1.2.0", pattern = "^[a-zA-Z0-9][a-zA-Z0-9._+-]{0,62}$")]
     pub version: String,
     /// Where it serves: 1 to 256 bytes each.
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 16)]
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 16, example = json!(["0x68747470733a2f2f612e6578616d706c65"]))]
     pub endpoints: Vec<HexBytes>,
     /// At most 4,096 bytes; by convention a JSON object.
-    #[schema(value_type = String, pattern = "^0x([0-9a-fA-F]{2})*$")]
+    #[schema(value_type = String, pattern = "^0x([0-9a-fA-F]{2}){0,4096}$")]
     pub metadata: HexBytes,
     /// The length of the lease in seconds.
     #[schema(minimum = 5, maximum = 2_592_000)]

@@ -39,7 +39,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
                        it is true at, the chain time that leases were compared with, and the mode: `normal`; \
                        `preserved` when the indexer or its node stands still, and nobody expires; `stale` when the \
                        gateway cannot read the index and serves what it knows. Errors are problems as RFC 9457 has \
-                       them.",
+                       them. Who sends `X-Server-Timing: 1` is told in `Server-Timing` how long the answer took.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
