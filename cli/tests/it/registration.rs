@@ -13,6 +13,7 @@ use tools::{Anvil, AnvilConfig, TestPostgres, Tools};
 use crate::{
     gateway::Gateway,
     program::{BINARY, VARIABLES, code, folder, rollcall, stderr, stdout},
+    traces::Collector,
 };
 
 /// Anvil's first two development keys: public, and rich on every Anvil. The others have no ether anywhere.
@@ -33,6 +34,7 @@ struct World<'a> {
     indexer: Child,
     database_url: String,
     contract: String,
+    collector: Collector,
 }
 
 impl<'a> World<'a> {
@@ -55,7 +57,7 @@ impl<'a> World<'a> {
             indexer.env_remove(name);
         }
         let indexer = indexer.current_dir(home).stderr(Stdio::null()).spawn().expect("started");
-        Self { home, anvil, _postgres: postgres, indexer, database_url, contract }
+        Self { home, anvil, _postgres: postgres, indexer, database_url, contract, collector: Collector::start() }
     }
 
     /// A gateway whose relayer has this key, if any.
@@ -64,6 +66,7 @@ impl<'a> World<'a> {
             ("ROLLCALL_DATABASE_URL", self.database_url.clone()),
             ("ROLLCALL_RPC_URL", self.anvil.rpc_url()),
             ("ROLLCALL_CONTRACT", self.contract.clone()),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.url.clone()),
             // This one is for what its user asks for. It must not pay for strangers.
             ("ROLLCALL_PRIVATE_KEY", RELAYER.to_owned()),
         ];
@@ -152,6 +155,18 @@ async fn who_has_no_ether_registers_and_is_discovered() {
     assert_eq!(world.sent().await, 1);
     gateway.stop();
     other.stop();
+
+    // What was done for a request is in its trace, also what went on after the answer.
+    let spans = world.collector.spans();
+    let named = |name: &str| spans.iter().filter(|span| span.name == name).collect::<Vec<_>>();
+    let requests = named(&format!("POST {PATH}"));
+    let [sent] = named("send registration")[..] else { panic!("{spans:#?}") };
+    let tried = named("try registration");
+    assert_eq!((requests.len(), tried.len()), (4, 2));
+    for span in tried.into_iter().chain([sent]) {
+        let parent = requests.iter().find(|request| request.span_id == span.parent_span_id).expect("a parent");
+        assert_eq!(span.trace_id, parent.trace_id);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,13 +22,13 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
 /// Takes what exporters send.
-struct Collector {
-    url: String,
+pub struct Collector {
+    pub url: String,
     received: Receiver<ExportTraceServiceRequest>,
 }
 
 impl Collector {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (send, received) = channel();
@@ -52,7 +52,12 @@ impl Collector {
         Self { url, received }
     }
 
-    /// All that came until now, after an exporter has ended.
+    /// All spans that came until now, after an exporter has ended.
+    pub fn spans(&self) -> Vec<Span> {
+        let scopes = self.resources().into_iter().flat_map(|resource| resource.scope_spans);
+        scopes.flat_map(|scope| scope.spans).collect()
+    }
+
     fn resources(&self) -> Vec<ResourceSpans> {
         self.received.try_iter().flat_map(|request| request.resource_spans).collect()
     }

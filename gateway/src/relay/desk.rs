@@ -142,7 +142,7 @@ impl Desk {
 
     /// What is known of a registration. Another one of the same instance has to wait while this one is on its way.
     fn known(&self, id: InstanceId, signed: &SignedRegistration) -> Result<Option<Entry>, Turned> {
-        self.books().known(id, signed)
+        self.books().known(id, signed, self.clock.monotonic())
     }
 
     /// Takes the gas and lets it go. Whoever asked may go away: what was begun goes on.
@@ -150,14 +150,14 @@ impl Desk {
         let now = self.clock.monotonic();
         let mut books = self.books();
         // While this one was tried, another may have been sent.
-        if let Some(entry) = books.known(id, &signed)? {
+        if let Some(entry) = books.known(id, &signed, now)? {
             return Ok(entry);
         }
         let Ok(place) = Arc::clone(&self.pending).try_acquire_owned() else {
             return Err(unavailable("many registrations are on their way just now"));
         };
         books.budget.take(gas, now).map_err(Turned::Exhausted)?;
-        books.sent.retain(|_, entry| now.saturating_sub(entry.since) < REMEMBER);
+        books.sent.retain(|_, entry| entry.is_remembered(now));
         let (tell, state) = watch::channel(State::Sending);
         let entry = Entry { signed: Arc::clone(&signed), state, since: now };
         books.sent.insert(id, entry.clone());
@@ -196,7 +196,8 @@ impl Desk {
         if !was_sent && !matches!(refusal, RelayRefusal::Unavailable(_)) {
             books.budget.put_back(gas);
         }
-        books.sent.remove(&id);
+        // In its place there may be a later one by now.
+        books.sent.retain(|_, entry| !Arc::ptr_eq(&entry.signed, &signed));
         drop(books);
         tell.send_replace(State::Failed(refusal));
     }
@@ -207,8 +208,9 @@ impl Desk {
 }
 
 impl Books {
-    fn known(&self, id: InstanceId, signed: &SignedRegistration) -> Result<Option<Entry>, Turned> {
-        let Some(entry) = self.sent.get(&id).filter(|entry| !entry.is_lost()) else { return Ok(None) };
+    fn known(&self, id: InstanceId, signed: &SignedRegistration, now: Duration) -> Result<Option<Entry>, Turned> {
+        let counts = |entry: &&Entry| entry.is_remembered(now) && !entry.is_lost();
+        let Some(entry) = self.sent.get(&id).filter(counts) else { return Ok(None) };
         if entry.signed.says_the_same(signed) {
             return Ok(Some(entry.clone()));
         }
@@ -223,6 +225,10 @@ impl Books {
 }
 
 impl Entry {
+    fn is_remembered(&self, now: Duration) -> bool {
+        now.saturating_sub(self.since) < REMEMBER
+    }
+
     /// Whether whoever was to send it is gone, and never said that it was sent.
     fn is_lost(&self) -> bool {
         self.state.has_changed().is_err() && *self.state.borrow() == State::Sending

@@ -222,12 +222,19 @@ async fn what_failed_in_its_block_can_be_handed_in_again_and_what_may_still_come
         tokio::task::yield_now().await;
     }
     assert_eq!(world.hand_in(&signed("a1")).await.body["status"], "pending");
+    let mut other = signed("a1");
+    other["message"]["version"] = "2.0.0".into();
+    world.hand_in(&other).await.problem(409, "registration-refused");
     assert_eq!(fake.sent(), 1);
+    // Not for ever.
+    world.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(world.hand_in(&other).await.status, 202);
+    assert_eq!(fake.sent(), 2);
 
     *fake.after_sending.lock().expect("not poisoned") = Some(RelayRefusal::Refused("another came first".into()));
     assert_eq!(world.hand_in(&signed("b1")).await.status, 202);
-    fake.mining.add_permits(1);
-    while fake.sent() < 3 {
+    fake.mining.add_permits(2);
+    while fake.sent() < 4 {
         let answer = world.hand_in(&signed("b1")).await;
         assert_eq!(answer.status, 202, "{}", answer.body);
         tokio::task::yield_now().await;
