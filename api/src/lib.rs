@@ -15,6 +15,7 @@
 //! - [`services`]: the list of services
 //! - [`history`]: what happened to an instance, and its uptimes; [`day`]: days
 //! - [`discovery`]: the open discovery API
+//! - [`registration`]: registrations that one signs and a gateway sends
 //! - [`health`]: how the gateway and its index feel
 //! - [`problem`]: errors as RFC 9457 wants them
 //! - [`timestamp`]: chain time as RFC 3339
@@ -28,6 +29,7 @@ pub mod history;
 pub mod instance;
 pub mod metadata;
 pub mod problem;
+pub mod registration;
 pub mod services;
 pub mod timestamp;
 
@@ -44,4 +46,5 @@ pub use instance::{
 };
 pub use metadata::Metadata;
 pub use problem::Problem;
+pub use registration::{RegistrationAnswer, RegistrationStatus, SignedRegistration};
 pub use services::{ServiceSummary, ServicesAnswer};

@@ -86,4 +86,9 @@ impl Command {
             _ => LogLevel::Warn,
         }
     }
+
+    /// Whether it answers requests, whose spans a collector may want.
+    pub fn has_gateway(&self) -> bool {
+        matches!(self, Self::Gateway(_) | Self::Up(_))
+    }
 }

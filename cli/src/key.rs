@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use client::{Key, KeyError};
 
 use crate::{
-    config::{KEYSTORE, PASSWORD_FILE, Settings},
+    config::{KEYSTORE, PASSWORD_FILE, RELAY_KEYSTORE, RELAY_PASSWORD_FILE, Setting, Settings},
     exit::usage,
 };
 
@@ -31,35 +31,71 @@ pub struct SignerArgs {
     pub password_file: Option<String>,
 }
 
+/// Where a key can be named.
+struct Places {
+    keystore: &'static Setting,
+    password_file: &'static Setting,
+    private_key: &'static str,
+    password: &'static str,
+}
+
+const SIGNER: Places =
+    Places { keystore: &KEYSTORE, password_file: &PASSWORD_FILE, private_key: PRIVATE_KEY, password: PASSWORD };
+
+/// Names of its own: a key that is there to sign what its user asks for does not pay for strangers by accident.
+const RELAYER: Places = Places {
+    keystore: &RELAY_KEYSTORE,
+    password_file: &RELAY_PASSWORD_FILE,
+    private_key: "ROLLCALL_RELAY_PRIVATE_KEY",
+    password: "ROLLCALL_RELAY_KEYSTORE_PASSWORD",
+};
+
 /// Finds the key: `--keystore`, then `ROLLCALL_PRIVATE_KEY`, then the other ways to name a keystore.
 pub async fn signer(settings: &Settings, args: &SignerArgs) -> Result<Key> {
-    if args.keystore.is_none()
-        && let Some(digits) = variable(PRIVATE_KEY)?
-    {
-        return Key::from_hex(&digits).with_context(|| PRIVATE_KEY.to_owned());
-    }
-    let Some(keystore) = settings.path(&KEYSTORE, args.keystore.as_deref())? else {
-        return Err(usage(format!(
+    let key = SIGNER.find(settings, args.keystore.as_deref(), args.password_file.as_deref()).await?;
+    key.ok_or_else(|| {
+        usage(format!(
             "no key to sign with: give --keystore FILE, set ROLLCALL_KEYSTORE, or write keystore into {}; for \
              development, set {PRIVATE_KEY}. `rollcall key new FILE` makes a keystore",
             settings.file_name()
-        )));
-    };
-    let password = password(settings, args, &keystore).await?;
-    // Slow on purpose, and blocking.
-    Ok(tokio::task::spawn_blocking(move || Key::from_keystore(&keystore, &password)).await??)
+        ))
+    })
 }
 
-async fn password(settings: &Settings, args: &SignerArgs, keystore: &Path) -> Result<String> {
-    if args.password_file.is_none()
-        && let Some(password) = variable(PASSWORD)?
-    {
-        return Ok(password);
+/// Finds the key of a gateway's relayer in the same way, if there is one.
+pub async fn relayer(settings: &Settings, keystore: Option<&str>, password_file: Option<&str>) -> Result<Option<Key>> {
+    RELAYER.find(settings, keystore, password_file).await
+}
+
+impl Places {
+    async fn find(
+        &self,
+        settings: &Settings,
+        keystore: Option<&str>,
+        password_file: Option<&str>,
+    ) -> Result<Option<Key>> {
+        if keystore.is_none()
+            && let Some(digits) = variable(self.private_key)?
+        {
+            return Key::from_hex(&digits).map(Some).with_context(|| self.private_key.to_owned());
+        }
+        let Some(keystore) = settings.path(self.keystore, keystore)? else { return Ok(None) };
+        let password = self.password_of(settings, password_file, &keystore).await?;
+        // Slow on purpose, and blocking.
+        Ok(Some(tokio::task::spawn_blocking(move || Key::from_keystore(&keystore, &password)).await??))
     }
-    if let Some(file) = settings.path(&PASSWORD_FILE, args.password_file.as_deref())? {
-        return read_password(&file);
+
+    async fn password_of(&self, settings: &Settings, file: Option<&str>, keystore: &Path) -> Result<String> {
+        if file.is_none()
+            && let Some(password) = variable(self.password)?
+        {
+            return Ok(password);
+        }
+        if let Some(file) = settings.path(self.password_file, file)? {
+            return read_password(&file);
+        }
+        prompt(format!("Password of {}: ", keystore.display()), self).await
     }
-    prompt(format!("Password of {}: ", keystore.display())).await
 }
 
 /// The password for a new keystore: asked twice where it is asked.
@@ -68,8 +104,8 @@ pub async fn new_password(file: Option<PathBuf>) -> Result<String> {
         (Some(file), _) => read_password(&file)?,
         (None, Some(password)) => password,
         (None, None) => {
-            let first = prompt("Password for the new keystore: ".to_owned()).await?;
-            if prompt("Again: ".to_owned()).await? != first {
+            let first = prompt("Password for the new keystore: ".to_owned(), &SIGNER).await?;
+            if prompt("Again: ".to_owned(), &SIGNER).await? != first {
                 return Err(usage("the two passwords differ"));
             }
             first
@@ -87,9 +123,9 @@ fn read_password(file: &Path) -> Result<String> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-async fn prompt(words: String) -> Result<String> {
+async fn prompt(words: String, places: &Places) -> Result<String> {
     if !std::io::stdin().is_terminal() {
-        return Err(usage(format!("no password: set {PASSWORD}, or give --password-file FILE")));
+        return Err(usage(format!("no password: set {}, or give {} FILE", places.password, places.password_file.flag)));
     }
     let answer = tokio::task::spawn_blocking(move || rpassword::prompt_password(words)).await?;
     answer.context("reading the password")
@@ -100,7 +136,7 @@ fn variable(name: &str) -> Result<Option<String>> {
     match env::var(name) {
         Ok(value) if !value.is_empty() => Ok(Some(value)),
         Ok(_) | Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) if name == PRIVATE_KEY => {
+        Err(env::VarError::NotUnicode(_)) if [SIGNER, RELAYER].iter().any(|places| places.private_key == name) => {
             Err(anyhow::Error::new(KeyError::Malformed).context(name.to_owned()))
         }
         Err(env::VarError::NotUnicode(_)) => Err(usage(format!("{name} is no valid text"))),

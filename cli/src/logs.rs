@@ -7,7 +7,9 @@ use std::{
 
 use clap::ValueEnum;
 use indicatif::MultiProgress;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::traces;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,8 +35,8 @@ pub enum LogLevel {
 /// stays at errors, since what it warns of is what we handle and tell ourselves.
 const OURS: [&str; 7] = ["rollcall", "client", "indexer", "gateway", "store", "tools", "anvil_fixtures"];
 
-/// Starts logging. `RUST_LOG` counts where `level` is not given; else `default`.
-pub fn init(format: LogFormat, level: Option<LogLevel>, default: LogLevel) {
+/// Starts logging. `RUST_LOG` counts where `level` is not given; else `default`. `spans`: whether there are any to collect.
+pub fn init(format: LogFormat, level: Option<LogLevel>, default: LogLevel, spans: bool) {
     let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| !text.is_empty());
     let filter = match (level, from_environment) {
         (None, Some(text)) => EnvFilter::builder().parse_lossy(text),
@@ -44,12 +46,12 @@ pub fn init(format: LogFormat, level: Option<LogLevel>, default: LogLevel) {
             EnvFilter::builder().parse_lossy(directives(level.unwrap_or(default), bar))
         }
     };
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines).with_ansi(io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines).with_ansi(io::stderr().is_terminal());
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans.then(traces::layer).flatten()).init();
 }
 
 /// The bars below the lines.

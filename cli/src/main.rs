@@ -5,7 +5,8 @@
 //! In reading order:
 //! - `args`: the command line; `config`: flags, environment and file, and which of them counts
 //! - `exit`: errors as exit codes; `out`: what goes to stdout; `logs`: what goes to stderr
-//! - `key`: who signs; `signals`: Ctrl-C
+//! - `key`: who signs; `relayer`: who sends what others signed to a gateway; `signals`: Ctrl-C; `traces`: what goes to an
+//!   OpenTelemetry collector
 //! - `commands`: a file for each command; `commands::up` starts a whole world
 
 mod args;
@@ -15,7 +16,9 @@ mod exit;
 mod key;
 mod logs;
 mod out;
+mod relayer;
 mod signals;
+mod traces;
 
 use std::process::ExitCode;
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
             let result = runtime.block_on(commands::run(args));
             // A password prompt that nobody answers must not keep the process.
             runtime.shutdown_background();
+            traces::flush();
             result
         }
         Err(error) => Err(anyhow::Error::new(error).context("starting")),

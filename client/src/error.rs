@@ -46,6 +46,14 @@ pub enum ChainError {
         /// What the node said.
         reason: String,
     },
+    /// More gas than the sender gives; nothing was sent.
+    #[error("it takes up to {needed} gas, and it may take {max}")]
+    TooMuchGas {
+        /// How much it may take.
+        needed: u64,
+        /// How much it may cost.
+        max: u64,
+    },
     /// Nothing at the address.
     #[error("no contract at {contract} on chain {chain_id}: is it the right address, and the right chain?")]
     NoContract {
@@ -121,6 +129,7 @@ impl ChainError {
             | Self::OtherContract { .. }
             | Self::OtherEndorsements { .. }
             | Self::Envelope(_)
+            | Self::TooMuchGas { .. }
             | Self::Sign { .. }
             | Self::Unexpected(_) => false,
         }

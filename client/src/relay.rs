@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use alloy::{eips::BlockId, primitives::aliases::U40, sol_types::SolEvent};
+use alloy::{
+    eips::BlockId,
+    primitives::{TxKind, aliases::U40},
+    sol_types::{SolCall, SolEvent},
+};
 use bindings::{IRegistryTypes::SignedHeartbeat, ServiceRegistry as abi};
-use domain::B256;
+use domain::{B256, Bytes, Namespace};
 
 use crate::{
     error::ChainError,
-    publish::{Done, MAX_BATCH, Publisher, change, key, raw},
+    publish::{Done, MAX_BATCH, Publisher, change, done, key, raw},
     refusal::Refusal,
+    send::Terms,
     service::InputError,
     signed::{Envelope, EnvelopeError, Message},
 };
@@ -32,29 +37,39 @@ impl Publisher {
     /// what the call itself is refused for; [`Refusal::NothingRelayed`] also if a heartbeat was sent and skipped, since
     /// another was mined first; other [`ChainError`]s.
     pub async fn relay(&self, envelope: &Envelope) -> Result<Done, ChainError> {
+        if let Message::Heartbeat { .. } = envelope.message {
+            let Relayed { done, skipped } = self.relay_heartbeats(std::slice::from_ref(envelope)).await?;
+            return if skipped.is_empty() { Ok(done) } else { Err(Refusal::NothingRelayed { size: 1 }.into()) };
+        }
+        self.relay_within(envelope, u64::MAX, &|_| ()).await
+    }
+
+    /// The most gas that an envelope would take if it were sent now; nothing is sent. What the contract refuses shows here
+    /// (it skips heartbeats, and refuses none).
+    ///
+    /// # Errors
+    /// As [`Publisher::relay`].
+    pub async fn quote(&self, envelope: &Envelope) -> Result<u64, ChainError> {
         self.check(envelope)?;
-        let (deadline, signature) = (U40::saturating_from(envelope.deadline), envelope.signature.clone());
-        let (done, _) = match &envelope.message {
-            Message::Register { name, body, .. } => {
-                let registration = raw(&name.service, &name.label, body);
-                let call = abi::registerSignedCall { registration, owner: name.registrant, deadline, signature };
-                self.send(&call, Some(&name.service.namespace)).await?
-            }
-            Message::Update { name, prev_record_hash, body, .. } => {
-                let change = change(name, *prev_record_hash, body);
-                let call = abi::updateSignedCall { change, deadline, signature };
-                self.send(&call, Some(&name.service.namespace)).await?
-            }
-            Message::Deregister { name, .. } => {
-                let call = abi::deregisterSignedCall { key: key(name), deadline, signature };
-                self.send(&call, Some(&name.service.namespace)).await?
-            }
-            Message::Heartbeat { .. } => {
-                let Relayed { done, skipped } = self.relay_heartbeats(std::slice::from_ref(envelope)).await?;
-                return if skipped.is_empty() { Ok(done) } else { Err(Refusal::NothingRelayed { size: 1 }.into()) };
-            }
-        };
-        Ok(done)
+        let (input, known) = self.call(envelope)?;
+        self.sender.gas(TxKind::Call(self.registry().address()), input, known).await
+    }
+
+    /// Sends one envelope if it takes no more than `max_gas` at the worst; `sent` is told the hash as soon as a node has
+    /// the transaction, and of any that has to take its place. A heartbeat that the contract skips is sent all the same.
+    ///
+    /// # Errors
+    /// [`ChainError::TooMuchGas`]; as [`Publisher::relay`].
+    pub async fn relay_within(
+        &self,
+        envelope: &Envelope,
+        max_gas: u64,
+        sent: &(dyn Fn(B256) + Send + Sync),
+    ) -> Result<Done, ChainError> {
+        self.check(envelope)?;
+        let (input, known) = self.call(envelope)?;
+        let to = TxKind::Call(self.registry().address());
+        done(&self.sender.send_on(Terms { max_gas, sent }, to, input, known).await?)
     }
 
     /// Sends up to [`MAX_BATCH`] heartbeats in one transaction. The contract skips those that are not valid; a batch of
@@ -99,5 +114,29 @@ impl Publisher {
 
     fn check(&self, envelope: &Envelope) -> Result<(), ChainError> {
         envelope.check(self.registry().chain().chain_id(), self.registry().address())
+    }
+
+    /// What an envelope says to the contract, and the namespace that it names.
+    fn call<'a>(&self, envelope: &'a Envelope) -> Result<(Bytes, Option<&'a Namespace>), ChainError> {
+        let (deadline, signature) = (U40::saturating_from(envelope.deadline), envelope.signature.clone());
+        let (input, name) = match &envelope.message {
+            Message::Register { name, body, .. } => {
+                let registration = raw(&name.service, &name.label, body);
+                let call = abi::registerSignedCall { registration, owner: name.registrant, deadline, signature };
+                (call.abi_encode(), name)
+            }
+            Message::Update { name, prev_record_hash, body, .. } => {
+                let change = change(name, *prev_record_hash, body);
+                (abi::updateSignedCall { change, deadline, signature }.abi_encode(), name)
+            }
+            Message::Deregister { name, .. } => {
+                (abi::deregisterSignedCall { key: key(name), deadline, signature }.abi_encode(), name)
+            }
+            Message::Heartbeat { .. } => {
+                let items = vec![self.heartbeat_item(envelope)?];
+                return Ok((abi::heartbeatSignedCall { items }.abi_encode().into(), None));
+            }
+        };
+        Ok((input.into(), Some(&name.service.namespace)))
     }
 }

@@ -41,6 +41,21 @@ pub(crate) struct Sender {
     patience: Duration,
 }
 
+/// How a transaction is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// The most gas that it may take, at the worst.
+    pub(crate) max_gas: u64,
+    /// Is told the hash of each transaction that some node has: of another one if the first was replaced.
+    pub(crate) sent: &'a (dyn Fn(B256) + Send + Sync),
+}
+
+impl Default for Terms<'_> {
+    fn default() -> Self {
+        Self { max_gas: u64::MAX, sent: &|_| () }
+    }
+}
+
 /// What became of an attempt to send.
 enum Sent {
     /// Some node has it.
@@ -74,34 +89,69 @@ impl Sender {
         input: Bytes,
         known: Option<&Namespace>,
     ) -> Result<TransactionReceipt, ChainError> {
-        let request =
-            TransactionRequest { to: Some(to), ..Default::default() }.with_from(self.account).with_input(input);
+        self.send_on(Terms::default(), to, input, known).await
+    }
+
+    /// The same, on terms.
+    pub(crate) async fn send_on(
+        &self,
+        terms: Terms<'_>,
+        to: TxKind,
+        input: Bytes,
+        known: Option<&Namespace>,
+    ) -> Result<TransactionReceipt, ChainError> {
+        let request = self.request(to, input);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 time::sleep(jitter(attempt)).await;
             }
-            match self.submit(request.clone(), known).await? {
+            match self.submit(request.clone(), known, terms.max_gas).await? {
                 Sent::NonceTaken => {
                     tracing::debug!(account = %self.account, attempt, "the nonce is taken; trying again")
                 }
-                Sent::Pending { hash, nonce } => match self.mined(hash, nonce).await? {
-                    Mined::Receipt(receipt) if receipt.status() => return Ok(*receipt),
-                    Mined::Receipt(receipt) => return Err(self.why(request, &receipt, known).await),
-                    Mined::Replaced => {
-                        tracing::warn!(account = %self.account, %hash, "another transaction took the nonce; sending again");
+                Sent::Pending { hash, nonce } => {
+                    (terms.sent)(hash);
+                    match self.mined(hash, nonce).await? {
+                        Mined::Receipt(receipt) if receipt.status() => return Ok(*receipt),
+                        Mined::Receipt(receipt) => return Err(self.why(request, &receipt, known).await),
+                        Mined::Replaced => {
+                            tracing::warn!(account = %self.account, %hash, "another transaction took the nonce; sending again");
+                        }
                     }
-                },
+                }
             }
         }
         Err(ChainError::Contended { account: self.account, attempts: ATTEMPTS })
     }
 
+    /// The most gas that it would take if it were sent now. What the contract refuses shows here, before anything costs
+    /// anything.
+    pub(crate) async fn gas(&self, to: TxKind, input: Bytes, known: Option<&Namespace>) -> Result<u64, ChainError> {
+        self.gas_of(self.request(to, input), known).await
+    }
+
+    fn request(&self, to: TxKind, input: Bytes) -> TransactionRequest {
+        TransactionRequest { to: Some(to), ..Default::default() }.with_from(self.account).with_input(input)
+    }
+
+    async fn gas_of(&self, request: TransactionRequest, known: Option<&Namespace>) -> Result<u64, ChainError> {
+        let gas = self.chain.provider().estimate_gas(request).await.map_err(|e| self.failed(e, known))?;
+        Ok(gas.saturating_add(gas / 4))
+    }
+
     /// Estimates, signs and hands it to the node.
-    async fn submit(&self, request: TransactionRequest, known: Option<&Namespace>) -> Result<Sent, ChainError> {
+    async fn submit(
+        &self,
+        request: TransactionRequest,
+        known: Option<&Namespace>,
+        max_gas: u64,
+    ) -> Result<Sent, ChainError> {
         let provider = self.chain.provider();
-        // What the contract refuses shows here, before anything costs anything.
-        let gas = provider.estimate_gas(request.clone()).await.map_err(|e| self.failed(e, known))?;
-        let request = self.with_fees(request).await?.with_gas_limit(gas + gas / 4).with_chain_id(self.chain.chain_id());
+        let gas = self.gas_of(request.clone(), known).await?;
+        if gas > max_gas {
+            return Err(ChainError::TooMuchGas { needed: gas, max: max_gas });
+        }
+        let request = self.with_fees(request).await?.with_gas_limit(gas).with_chain_id(self.chain.chain_id());
 
         let _turn = self.turn.lock().await;
         let nonce = provider.get_transaction_count(self.account).pending().await.map_err(|e| self.failed(e, known))?;

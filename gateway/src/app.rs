@@ -16,6 +16,7 @@ use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{Any as AnyOrigin, CorsLayer},
 };
+use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -25,7 +26,7 @@ use crate::{
     answer,
     error::{Error, Kind},
     rate::{Limiter, limit},
-    routes,
+    routes, timing, traces,
 };
 
 /// The largest body that a request may have, in bytes.
@@ -42,7 +43,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
                        it is true at, the chain time that leases were compared with, and the mode: `normal`; \
                        `preserved` when the indexer or its node stands still, and nobody expires; `stale` when the \
                        gateway cannot read the index and serves what it knows. Errors are problems as RFC 9457 has \
-                       them.",
+                       them. Who sends `X-Server-Timing: 1` is told in `Server-Timing` how long the answer took.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -107,6 +108,7 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::uptime::get))
         .routes(routes!(routes::namespace::get))
         .routes(routes!(routes::discovery::discover))
+        .routes(routes!(routes::registration::register))
         .routes(routes!(routes::health::health))
         .routes(routes!(routes::probes::livez))
         .routes(routes!(routes::probes::readyz));
@@ -180,15 +182,23 @@ async fn hurry(request: Request, next: Next) -> Response {
     }
 }
 
-/// Counts requests by route template.
+/// Counts requests by route template, traces them, and tells how long they took to those who ask.
 async fn observe(State(state): State<AppState>, route: Option<MatchedPath>, request: Request, next: Next) -> Response {
     let method = known_method(request.method());
+    let traced = traces::Traced::begin(&request, route.as_ref().map(MatchedPath::as_str), method);
     let route = route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned());
     let began = state.clock().monotonic();
-    let response = next.run(request).await;
+    let (mut response, timed) = match timing::wanted(request.headers()) {
+        Ok(timed) => (next.run(request).instrument(traced.span.clone()).await, timed),
+        Err(error) => (error.into_response(), false),
+    };
     let took = state.clock().monotonic().saturating_sub(began);
     let status = response.status().as_u16();
     tracing::debug!(%method, %route, status, ?took, "answered");
+    traced.answered(&mut response);
+    if timed {
+        timing::tell(&mut response, took);
+    }
     state.telemetry().request(route, method, status, took);
     response
 }

@@ -4,6 +4,8 @@ use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use crate::AccessRules;
 
+use crate::Relay;
+
 /// How a gateway is configured.
 #[derive(Clone)]
 pub struct Config {
@@ -28,6 +30,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long running requests may take to end on shutdown.
     pub shutdown_timeout: Duration,
+    /// Who sends signed registrations; if nobody does, they are answered with 501.
+    pub relay: Option<Relay>,
 }
 
 /// TLS, out of PEM files. They are read again and again: new ones are in use seconds later, bad ones are not.
@@ -91,6 +95,7 @@ impl Default for Config {
             snapshot_interval: Duration::from_secs(60),
             limits: Limits::default(),
             shutdown_timeout: Duration::from_secs(5),
+            relay: None,
         }
     }
 }
@@ -127,6 +132,7 @@ impl fmt::Debug for Config {
             .field("snapshot", &self.snapshot)
             .field("limits", &self.limits)
             .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("relay", &self.relay)
             .finish_non_exhaustive()
     }
 }

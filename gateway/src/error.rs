@@ -71,7 +71,11 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     TooManyRequests,
     Internal,
+    NotImplemented,
     NotReady,
+    RegistrationRefused,
+    RelayExhausted,
+    RelayUnavailable,
     Timeout,
     TooManyWatches,
     NotYet,
@@ -81,7 +85,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::BadRequest,
         Self::BadParameter,
         Self::UnknownParameter,
@@ -97,7 +101,11 @@ impl Kind {
         Self::UnsupportedMediaType,
         Self::TooManyRequests,
         Self::Internal,
+        Self::NotImplemented,
         Self::NotReady,
+        Self::RegistrationRefused,
+        Self::RelayExhausted,
+        Self::RelayUnavailable,
         Self::Timeout,
         Self::TooManyWatches,
         Self::NotYet,
@@ -127,6 +135,14 @@ impl Kind {
             }
             Self::TooManyRequests => ("too-many-requests", "The client asks too often", StatusCode::TOO_MANY_REQUESTS),
             Self::Internal => ("internal", "The gateway has a bug", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::NotImplemented => ("not-implemented", "This gateway does not do that", StatusCode::NOT_IMPLEMENTED),
+            Self::RegistrationRefused => ("registration-refused", "The registration is refused", StatusCode::CONFLICT),
+            Self::RelayExhausted => {
+                ("relay-exhausted", "The gateway may spend no more on registrations", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Self::RelayUnavailable => {
+                ("relay-unavailable", "The gateway cannot send it now", StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::NotReady => ("not-ready", "The gateway cannot answer yet", StatusCode::SERVICE_UNAVAILABLE),
             Self::TooManyWatches => {
                 ("too-many-watches", "Too many wait for changes already", StatusCode::SERVICE_UNAVAILABLE)

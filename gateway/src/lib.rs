@@ -4,7 +4,7 @@
 //! Who is live is computed at each read, on chain time. When Postgres, the indexer or the chain stands still, the
 //! gateway goes on with what it knows and says so in each answer ([`api::Mode`]).
 //!
-//! What this crate does **not** do: write to the database or migrate it (`indexer`), or ask the chain.
+//! What this crate does **not** do: write to the database or migrate it (`indexer`), or ask the chain, or hold a key.
 //!
 //! In reading order:
 //! - `config`: [`Config`]; `server`: [`Gateway`], the listeners and their limits; `peer`: who asks; `rate`: how often
@@ -19,7 +19,9 @@
 //! - `filter`: which instances a request wants, and in which order; `wanted`: the answer
 //! - `routes`: a file per route: its handler, its parameters, its documentation
 //! - `access`: who may ask what; `peer`: who is at the other end
-//! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics
+//! - `relay`: registrations that others signed, sent by a [`Relayer`] that the program brings
+//! - `params`: query strings; `answer`: headers of answers; `error`: problems; `telemetry`: metrics; `traces`: a span for each
+//!   request; `timing`: `Server-Timing`
 
 mod access;
 mod answer;
@@ -39,11 +41,14 @@ mod params;
 mod past;
 mod peer;
 mod rate;
+mod relay;
 mod routes;
 mod server;
 mod service;
 mod state;
 mod telemetry;
+mod timing;
+mod traces;
 mod wait;
 mod wanted;
 
@@ -57,5 +62,7 @@ pub use config::{ClientRate, ClientTls, Config, Limits, Tls};
 pub use error::GatewayError;
 pub use filter::canonical_filter;
 pub use history::Histories;
+pub use relay::{Mined, Relay, RelayRefusal, Relayer, Told, Work};
 pub use server::Gateway;
 pub use state::AppState;
+pub use traces::SPANS;

@@ -8,6 +8,7 @@ pub(crate) mod instance;
 pub(crate) mod instances;
 pub(crate) mod namespace;
 pub(crate) mod probes;
+pub(crate) mod registration;
 pub(crate) mod services;
 pub(crate) mod uptime;
 pub(crate) mod watch;

@@ -79,6 +79,9 @@ impl Gateway {
             None => None,
         };
         let state = AppState::new(clock.clone()).with_histories(histories);
+        if let Some(relay) = &config.relay {
+            state.relay_by(relay);
+        }
         Ok(Self { config, listener, address, admin, tls, state, clock, access })
     }
 

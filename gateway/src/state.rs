@@ -21,6 +21,7 @@ use crate::{
     freshness::{At, Freshness, lag},
     history::Histories,
     index::{Boards, Counts, Index},
+    relay::{Desk, Relay},
     telemetry::Telemetry,
     wait::Waiters,
 };
@@ -43,6 +44,7 @@ struct Inner {
     waiters: Waiters,
     draining: CancellationToken,
     histories: OnceLock<Histories>,
+    desk: OnceLock<Arc<Desk>>,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,7 @@ impl AppState {
             boards: Arc::default(),
             telemetry: Telemetry::new(),
             histories: OnceLock::new(),
+            desk: OnceLock::new(),
             waiters: Waiters::default(),
             draining: CancellationToken::new(),
         }))
@@ -255,6 +258,16 @@ impl AppState {
     /// Whether the feed is at work.
     pub(crate) fn is_alive(&self) -> bool {
         self.0.clock.monotonic().saturating_sub(self.view().ticked) <= TICKS_WITHIN
+    }
+
+    /// From now on signed registrations are sent. Only the first call counts.
+    pub fn relay_by(&self, relay: &Relay) {
+        self.0.desk.get_or_init(|| Arc::new(Desk::new(relay, Arc::clone(&self.0.clock))));
+    }
+
+    /// Where signed registrations are handed in, if anybody sends them.
+    pub(crate) fn desk(&self) -> Option<&Arc<Desk>> {
+        self.0.desk.get()
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -49,6 +49,13 @@ impl Telemetry {
         });
     }
 
+    /// A registration was handed in; `outcome` is one of a few words.
+    pub(crate) fn relayed(&self, outcome: &'static str) {
+        with_local_recorder(&self.0, || {
+            counter!("rollcall_gateway_registrations_total", "outcome" => outcome).increment(1);
+        });
+    }
+
     /// The database was read; `kind` is `snapshot` or `delta`.
     pub(crate) fn fed(&self, kind: &'static str, took: Duration) {
         with_local_recorder(&self.0, || {

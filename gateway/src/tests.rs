@@ -33,9 +33,11 @@ mod hostile;
 mod instances;
 mod modes;
 mod problems;
+mod registration;
 mod server;
 mod services;
 mod silence;
+mod timing;
 mod waiting;
 
 /// Chain time of the head.

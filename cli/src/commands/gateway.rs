@@ -11,6 +11,7 @@ use crate::{
     commands::target::poll_interval,
     config::{DATABASE_URL, DatabaseUrl, JWKS, JWT_AUDIENCE, JWT_ISSUER, KEYS, LISTEN, PUBLIC, SNAPSHOT, Settings},
     exit::{Exit, Interrupted, usage},
+    relayer::RelayArgs,
     signals::Signals,
 };
 
@@ -22,6 +23,8 @@ mod serving;
 /// Holds the whole index in memory and needs no node and no key. Runs until Ctrl-C or SIGTERM; start as many as you
 /// like, on the indexer's database or on a replica of it. On an address that strangers reach it does not start until
 /// somebody says who may ask.
+///
+/// With a relayer's key it also sends registrations that others signed, at the cost of that key's account.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -42,6 +45,9 @@ pub struct Args {
     /// Pause between two looks at the index when nobody rings
     #[arg(long, value_parser = poll_interval, default_value = "1s", value_name = "DURATION")]
     pub poll_interval: Duration,
+    /// Whether to relay
+    #[command(flatten)]
+    pub relay: RelayArgs,
     /// How it serves
     #[command(flatten)]
     pub serving: serving::ServingArgs,
@@ -129,8 +135,8 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let database = database_url.expose().to_owned();
     let access = args.access.rules(settings)?;
     let snapshot = settings.path(&SNAPSHOT, args.snapshot.as_deref())?;
-    let poll_interval = args.poll_interval;
-    let config = gateway::Config { listen, database_url: database, poll_interval, access, snapshot, ..default };
+    let (relay, poll_interval) = (args.relay.relay(settings).await?, args.poll_interval);
+    let config = gateway::Config { listen, database_url: database, poll_interval, access, snapshot, relay, ..default };
     let config = args.serving.apply(settings, listen, config)?;
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();

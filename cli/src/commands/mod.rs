@@ -40,7 +40,7 @@ use crate::{
 /// Runs one command.
 pub async fn run(args: Args) -> Result<Exit> {
     let Args { command, common } = args;
-    logs::init(common.log_format, common.log_level, command.log_level());
+    logs::init(common.log_format, common.log_level, command.log_level(), command.has_gateway());
     // These need no settings, and work where a configuration file is broken.
     let command = match command {
         Command::Completions(args) => return completions::run(&args),

@@ -55,6 +55,10 @@ pub struct File {
     pub keystore: Option<String>,
     /// File with its password, relative to this file.
     pub password_file: Option<String>,
+    /// Keystore file of a gateway's relayer, relative to this file.
+    pub relay_keystore: Option<String>,
+    /// File with its password, relative to this file.
+    pub relay_password_file: Option<String>,
 }
 
 impl File {

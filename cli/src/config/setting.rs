@@ -214,3 +214,30 @@ pub const PASSWORD_FILE: Setting = Setting {
     key: "password_file",
     of_file: |file| file.password_file.clone(),
 };
+
+/// Who pays for what the gateway relays.
+pub const RELAY_KEYSTORE: Setting = Setting {
+    what: "keystore of the relayer",
+    flag: "--relay-keystore",
+    variables: &["ROLLCALL_RELAY_KEYSTORE"],
+    key: "relay_keystore",
+    of_file: |file| file.relay_keystore.clone(),
+};
+
+/// What opens its keystore.
+pub const RELAY_PASSWORD_FILE: Setting = Setting {
+    what: "password file of the relayer",
+    flag: "--relay-password-file",
+    variables: &["ROLLCALL_RELAY_PASSWORD_FILE"],
+    key: "relay_password_file",
+    of_file: |file| file.relay_password_file.clone(),
+};
+
+/// Where a gateway sends what it relays.
+pub const RELAY_RPC_URL: Setting = Setting {
+    what: "RPC URL of a node to relay to",
+    flag: "--relay-rpc-url",
+    variables: &["ROLLCALL_RELAY_RPC_URL", "ROLLCALL_RPC_URL"],
+    key: "rpc_url",
+    of_file: |file| file.rpc_url.clone(),
+};

@@ -3,7 +3,10 @@
 mod access;
 mod config;
 mod flow;
+mod gateway;
 mod help;
 mod keys;
 mod program;
+mod registration;
+mod traces;
 mod up;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_rollcall");
 
 /// What our environment may hold and the tests must not see.
-pub const VARIABLES: [&str; 26] = [
+pub const VARIABLES: [&str; 34] = [
     "DATABASE_URL",
     "ROLLCALL_CONFIG",
     "ROLLCALL_CONTRACT",
@@ -29,8 +29,16 @@ pub const VARIABLES: [&str; 26] = [
     "ROLLCALL_PASSWORD_FILE",
     "ROLLCALL_PRIVATE_KEY",
     "ROLLCALL_PUBLIC",
+    "ROLLCALL_RELAY_KEYSTORE",
+    "ROLLCALL_RELAY_KEYSTORE_PASSWORD",
+    "ROLLCALL_RELAY_PASSWORD_FILE",
+    "ROLLCALL_RELAY_PRIVATE_KEY",
+    "ROLLCALL_RELAY_RPC_URL",
     "ROLLCALL_RPC_URL",
     "ROLLCALL_SNAPSHOT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_SDK_DISABLED",
     "RUST_LOG",
     "RUST_BACKTRACE",
     "COLUMNS",

@@ -1,10 +1,12 @@
 //! What one signs, without ether, and another sends.
 
+use std::sync::Mutex;
+
 use client::{
     Body, ChainError, Envelope, EnvelopeError, Grant, InputError, Refusal, Service,
     signed::{self, Message},
 };
-use domain::{Address, Permissions, Status};
+use domain::{Address, B256, Permissions, Status};
 
 use crate::world::{World, key, refused, registration, sent};
 
@@ -114,6 +116,24 @@ async fn what_was_signed_for_elsewhere_or_by_others_is_refused() {
     }
     world.pass(3_601).await;
     assert!(matches!(refused(relayer.relay(&good).await), Refusal::DeadlinePassed { .. }));
+}
+
+#[tokio::test]
+async fn what_takes_more_gas_than_it_may_is_not_sent() {
+    let world = World::start().await;
+    let (owner, relayer) = (world.signer(1), world.publisher(3));
+    let own = Service::parse_for("payments", owner.account()).expect("a service");
+    let deadline = world.now().await + 3_600;
+    let envelope = owner.register(&registration(own, "a1"), deadline).await.expect("signed");
+    let gas = relayer.quote(&envelope).await.expect("a quote");
+    let told = Mutex::new(Vec::<B256>::new());
+    let tell = |hash| told.lock().expect("not poisoned").push(hash);
+    let refused = relayer.relay_within(&envelope, gas - 1, &tell).await;
+    assert!(matches!(refused, Err(ChainError::TooMuchGas { needed, max }) if needed == gas && max == gas - 1));
+    assert!(told.lock().expect("not poisoned").is_empty());
+    let done = relayer.relay_within(&envelope, gas, &tell).await.expect("sent");
+    assert_eq!(*told.lock().expect("not poisoned"), [done.tx]);
+    assert!(matches!(relayer.quote(&envelope).await, Err(ChainError::Refused(Refusal::AlreadyRegistered { .. }))));
 }
 
 #[tokio::test]

@@ -76,23 +76,32 @@ pub(crate) async fn discover(
 }
 
 fn read_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<DiscoveryQuery, Error> {
+    let bytes = json_body(headers, body)?;
+    let query = serde_json::from_slice(&bytes).map_err(bad_body)?;
+    // serde also reads an object's fields from a list, one by one.
+    if has_list(&serde_json::from_slice(&bytes).map_err(bad_body)?) {
+        return Err(Error::new(Kind::BadBody, "there is a list where an object is expected"));
+    }
+    Ok(query)
+}
+
+/// The bytes of a body that says that it is JSON.
+pub(super) fn json_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Bytes, Error> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         let detail = format!("the content-type is {:?}; send application/json", clip(media_type));
         return Err(Error::new(Kind::UnsupportedMediaType, detail));
     }
-    let bytes = body.map_err(|rejection| match rejection.into_response().status() {
+    body.map_err(|rejection| match rejection.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::BodyTooLarge, format!("the body may have {MAX_BODY} bytes")),
         _ => Error::new(Kind::BadBody, "the body broke off"),
-    })?;
-    let bad = |e: serde_json::Error| Error::new(Kind::BadBody, clip_long(&e.to_string()));
-    let query = serde_json::from_slice(&bytes).map_err(bad)?;
-    // serde also reads an object's fields from a list, one by one.
-    if has_list(&serde_json::from_slice(&bytes).map_err(bad)?) {
-        return Err(Error::new(Kind::BadBody, "there is a list where an object is expected"));
-    }
-    Ok(query)
+    })
+}
+
+/// What the parser says.
+pub(super) fn bad_body(error: serde_json::Error) -> Error {
+    Error::new(Kind::BadBody, clip_long(&error.to_string()))
 }
 
 fn has_list(value: &Value) -> bool {
@@ -104,7 +113,7 @@ fn has_list(value: &Value) -> bool {
 }
 
 /// What the parser says, with names that a stranger chose in it: clipped, but with room for what is allowed.
-fn clip_long(text: &str) -> String {
+pub(super) fn clip_long(text: &str) -> String {
     match text.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

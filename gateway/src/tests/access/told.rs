@@ -6,7 +6,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt::MakeWriter,
+    layer::SubscriberExt,
+};
 
 use super::*;
 
@@ -40,7 +44,9 @@ impl Lines {
         let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
-        let guard = tracing::subscriber::set_default(subscriber.with_writer(lines.clone()).finish());
+        // Spans for traces are not for logs.
+        let targets = Targets::new().with_default(tracing::Level::TRACE).with_target("otel", LevelFilter::OFF);
+        let guard = tracing::subscriber::set_default(subscriber.with_writer(lines.clone()).finish().with(targets));
         (lines, guard)
     }
 
