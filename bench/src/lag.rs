@@ -98,7 +98,10 @@ async fn measure(
     let mut indexer = Process::indexer(binary, chain, rpc_url, &database_url, &[])?;
     Watch::new(&database_url).until(chain.head, &mut indexer, PATIENCE, |_| ()).await?;
     let listen = format!("127.0.0.1:{}", free_port()?);
-    let mut gateway = Process::spawn(binary, &["gateway", "--database-url", &database_url, "--listen", &listen])?;
+    let mut gateway = Process::spawn(
+        binary,
+        &["gateway", "--database-url", &database_url, "--listen", &listen, "--admin-listen", "none"],
+    )?;
     let instance = format!("http://{listen}/v1/instances/{}", chain.instance(0).await?);
     timeout(PATIENCE, async {
         while ask(&reqwest::Client::new(), &instance).await.is_err() {

@@ -27,7 +27,17 @@ impl Gateway {
     /// Starts one on a free port, and waits until it listens.
     pub fn start(home: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(["gateway", "--listen", "127.0.0.1:0", "--poll-interval", "20ms", "--log-format", "json"]);
+        command.args([
+            "gateway",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "none",
+            "--poll-interval",
+            "20ms",
+            "--log-format",
+            "json",
+        ]);
         command.args(args).current_dir(home);
         for name in VARIABLES {
             command.env_remove(name);
