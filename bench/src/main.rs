@@ -5,9 +5,12 @@ mod backfill;
 mod chains;
 mod cold_start;
 mod failover;
+mod filled;
 mod gas;
 mod lag;
+mod memory;
 mod numbers;
+mod watch;
 mod world;
 
 use std::process::ExitCode;
@@ -33,6 +36,10 @@ enum Bench {
     Failover(failover::Args),
     /// How long after a block is mined it is in the database and in a gateway's answer; needs a release build
     Lag(lag::Args),
+    /// What a large index takes of a gateway: memory, time to start, heartbeats while others read; needs a release build
+    Memory(memory::Args),
+    /// How soon all who wait for a service are told that it changed; needs a release build
+    Watch(watch::Args),
     /// What each call of the contract costs, from receipts, beside the contract that articles print
     Gas,
 }
@@ -45,6 +52,8 @@ async fn main() -> ExitCode {
         Bench::ColdStart(args) => cold_start::run(args).await,
         Bench::Failover(args) => failover::run(args).await,
         Bench::Lag(args) => lag::run(args).await,
+        Bench::Memory(args) => memory::run(args).await,
+        Bench::Watch(args) => watch::run(args).await,
         Bench::Gas => gas::run().await,
     };
     match result {
