@@ -48,7 +48,7 @@ pub(crate) fn answer(request: &HeaderMap, at: &At, first_expiry: Option<u64>, bo
 /// An answer that is ready: its bytes as the client accepts them, or that it has them already.
 pub(crate) fn ready(request: &HeaderMap, at: &At, ready: &Ready) -> Response {
     let (body, encoding) = ready.encoded(Encoding::accepted(request));
-    let known = request.get(header::IF_NONE_MATCH).is_some_and(|tags| ready.is_known(tags));
+    let known = request.get_all(header::IF_NONE_MATCH).iter().any(|tags| ready.is_known(tags, encoding));
     let mut response = Response::new(if known { Body::empty() } else { Body::from(body) });
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

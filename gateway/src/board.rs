@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// So many changes that are none of the chain fit between two that are.
-pub(crate) const BETWEEN: u32 = 16;
+const BETWEEN: u32 = 16;
 
 /// Of one service.
 #[derive(Debug)]
@@ -163,13 +163,11 @@ impl Ready {
         }
     }
 
-    /// Whether one of the tags in `If-None-Match` is that of these bytes in some encoding.
-    pub(crate) fn is_known(&self, if_none_match: &HeaderValue) -> bool {
+    /// Whether one of the tags in a line of `If-None-Match` is that of these bytes in an encoding.
+    pub(crate) fn is_known(&self, if_none_match: &HeaderValue, encoding: Encoding) -> bool {
         let Ok(known) = if_none_match.to_str() else { return false };
-        known
-            .split(',')
-            .map(|tag| tag.trim().trim_start_matches("W/"))
-            .any(|tag| tag == "*" || self.tags.iter().any(|ours| ours.as_bytes() == tag.as_bytes()))
+        let ours = self.tag(encoding);
+        known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || ours == tag)
     }
 }
 

@@ -88,12 +88,12 @@ impl Freshness {
 
     /// Takes note of how long the blocks took that have come.
     fn with_block(mut self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) -> Self {
-        let stood = self.stands(monotonic);
+        let (stood, long) = (self.stands(monotonic), self.stands_after());
         self.seen = monotonic;
         let Some(blocks @ 1..) = now.head.number.checked_sub(known.head.number) else { return self };
         let each = per(now.head_time.saturating_sub(known.head_time), blocks);
         // A chain whose blocks were there all along, and that we did not see, did not stand still.
-        if stood && each >= STANDS_AFTER.0.as_secs_f64() {
+        if stood && each >= long.as_secs_f64() {
             self.resumed = now.head_time;
         } else {
             self.usual = Some(self.usual.map_or(each, |usual| WEIGHT.mul_add(each - usual, usual)));
@@ -103,10 +103,13 @@ impl Freshness {
 
     /// Whether there was no block for longer than is usual.
     fn stands(&self, monotonic: Duration) -> bool {
-        let after = self.usual.map_or(STANDS_AFTER_UNKNOWN, |usual| {
+        monotonic.saturating_sub(self.seen) >= self.stands_after()
+    }
+
+    fn stands_after(&self) -> Duration {
+        self.usual.map_or(STANDS_AFTER_UNKNOWN, |usual| {
             Duration::try_from_secs_f64(BLOCKS * usual).unwrap_or(STANDS_AFTER.1).clamp(STANDS_AFTER.0, STANDS_AFTER.1)
-        });
-        monotonic.saturating_sub(self.seen) >= after
+        })
     }
 
     fn now(&self, monotonic: Duration) -> u64 {

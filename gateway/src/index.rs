@@ -23,6 +23,9 @@ use crate::{
 /// Where readers find the board of a service, by `namespace/name` as people write it.
 pub(crate) type Boards = papaya::HashMap<String, Arc<Board>>;
 
+/// How many services are swept with each change.
+const SWEPT: usize = 256;
+
 /// Namespaces, services and instances, as of one block.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -40,6 +43,8 @@ pub(crate) struct Index {
     boards: Arc<Boards>,
     /// The heads that rosters can be taken back to.
     heads: Heads,
+    /// The last service whose past was looked at.
+    swept: Option<(Arc<str>, Arc<str>)>,
     /// How many changes the database has had.
     changes: u64,
     /// When to judge the instances of which service again.
@@ -72,7 +77,7 @@ impl Index {
             let Some(service) = index.services.get_mut(&key) else { continue };
             match before.and_then(|before| before.services.get(&key)) {
                 Some(before) => {
-                    service.go_on(before, head);
+                    service.go_on(before, head, at.now);
                     service.judge(at.now, at.resumed);
                 }
                 None => service.judge_first(at.now),
@@ -86,6 +91,10 @@ impl Index {
     pub(crate) fn publish(&self, before: Option<&Self>) {
         for (key, service) in &self.services {
             match before.and_then(|before| before.services.get(key)) {
+                Some(known) if !Arc::ptr_eq(&known.board, &service.board) => {
+                    self.boards.pin().insert(path(service), Arc::clone(&service.board));
+                    known.board.change(self.changes);
+                }
                 Some(known) if known.is_same(service) => {}
                 Some(_) => service.board.change(self.changes),
                 None => _ = self.boards.pin().insert(path(service), Arc::clone(&service.board)),
@@ -105,7 +114,10 @@ impl Index {
         if self.heads.at_or_below(head).is_none_or(|last| last.hash != delta.checkpoint.head.hash) {
             self.heads.see(&delta.checkpoint, false);
         }
-        let touched = self.put(delta.namespaces, delta.services, delta.instances, Some(head), None);
+        // A chain that calls no block safe has no past to ask for.
+        let became = self.heads.first().map(|_| head);
+        let touched = self.put(delta.namespaces, delta.services, delta.instances, became, None);
+        self.sweep();
         self.put_grants(delta.grants);
         for key in touched {
             if let Some(service) = self.services.get(&key) {
@@ -123,6 +135,18 @@ impl Index {
             }
         }
         self.lapse(at);
+    }
+
+    /// Forgets what nobody can ask for any more, of some services at a time.
+    fn sweep(&mut self) {
+        let first = self.heads.first().unwrap_or(u64::MAX);
+        let after = self.swept.take().map_or(Bound::Unbounded, Bound::Excluded);
+        for (name, key) in self.names.range((after, Bound::Unbounded)).take(SWEPT) {
+            if let Some(service) = self.services.get_mut(key) {
+                service.past.forget(first);
+            }
+            self.swept = Some(name.clone());
+        }
     }
 
     /// Judges all that is due.

@@ -47,7 +47,8 @@ impl Rhythm {
         let e = (-y * (0.070_566 * y).mul_add(y, 1.597_6)).exp();
         let later = if y > 0.0 { e / (1.0 + e) } else { 1.0 - 1.0 / (1.0 + e) };
         let phi = if later > 0.0 { (-later.log10()).clamp(0.0, MOST) } else { MOST };
-        Some((phi * 10.0).round() / 10.0)
+        // Not -0.
+        Some((phi * 10.0).round() / 10.0 + 0.0)
     }
 
     /// Whether at least one heartbeat is overdue after so many seconds of silence.
@@ -79,10 +80,17 @@ pub(crate) struct Pulse {
     pub(crate) before: Standing,
 }
 
+impl Pulse {
+    /// From when on its silence counts. Who had gone before the chain stood still is gone.
+    fn heard(&self, resumed: u64) -> u64 {
+        if self.before == Standing::Expired { self.last_heartbeat } else { self.last_heartbeat.max(resumed) }
+    }
+}
+
 /// Judges all active instances of a service at the chain time `now`. Nobody is held to what he missed before `resumed`,
 /// when the chain last came back after it stood still.
 pub(crate) fn judge(pulses: &[Pulse], now: u64, resumed: u64) -> Vec<Standing> {
-    let silence = |pulse: &Pulse| now.saturating_sub(pulse.last_heartbeat.max(resumed));
+    let silence = |pulse: &Pulse| now.saturating_sub(pulse.heard(resumed));
     let expected = pulses.iter().filter(|pulse| pulse.before != Standing::Expired);
     let silent = expected.clone().filter(|pulse| pulse.rhythm.misses(silence(pulse), pulse.ttl)).count();
     let expected = expected.count();
@@ -95,11 +103,13 @@ pub(crate) fn judge(pulses: &[Pulse], now: u64, resumed: u64) -> Vec<Standing> {
     pulses.iter().map(standing).collect()
 }
 
-/// The first second at which something may become of one that stands like this; none if nothing will.
-pub(crate) fn next(pulse: &Pulse, standing: Standing, resumed: u64) -> Option<u64> {
-    let heard = pulse.last_heartbeat.max(resumed);
+/// The first second after `now` at which something may become of one that stands like this; none if nothing will.
+pub(crate) fn next(pulse: &Pulse, standing: Standing, now: u64, resumed: u64) -> Option<u64> {
+    let heard = pulse.heard(resumed);
+    let ends = |heard: u64| heard.saturating_add(pulse.ttl).saturating_add(1);
     match standing {
-        Standing::Live => Some(heard.saturating_add(pulse.ttl).saturating_add(1)),
+        // What is left of its lease, then of the time that it has to send another heartbeat.
+        Standing::Live => Some(ends(pulse.last_heartbeat)).filter(|end| *end > now).or(Some(ends(heard))),
         Standing::Suspect => Some(heard.saturating_add(TTLS * pulse.ttl).saturating_add(1)),
         Standing::Expired => None,
     }
@@ -174,7 +184,9 @@ mod tests {
         let pulses = vec![pulse(100), pulse(90)];
         assert_eq!(judge(&pulses, 700, 700), [Live, Live]);
         assert_eq!(judge(&pulses, 730, 700), [Live, Live]);
-        assert_eq!(next(&pulses[0], Live, 700), Some(731));
+        assert_eq!(next(&pulses[0], Live, 700, 700), Some(731));
+        let gone = Pulse { before: Expired, ..pulse(100) };
+        assert_eq!(judge(&[gone, pulse(100)], 700, 700), [Expired, Live], "who was gone before does not come back");
     }
 
     #[test]
@@ -199,7 +211,7 @@ mod tests {
             for (pulse, standing) in pulses.iter().zip(judge(&pulses, now, 0)) {
                 prop_assert_eq!(standing == Live, now <= pulse.last_heartbeat + pulse.ttl);
                 prop_assert!(standing != Suspect || now <= pulse.last_heartbeat + 3 * pulse.ttl);
-                if let Some(next) = next(pulse, standing, 0) {
+                if let Some(next) = next(pulse, standing, now, 0) {
                     prop_assert!(next > now);
                 }
             }

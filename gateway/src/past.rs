@@ -79,7 +79,7 @@ impl Past {
 pub(crate) struct Heads(VecDeque<BlockInfo>);
 
 impl Heads {
-    /// Another head. `whole`: what is between the last one and this one is not known, nor whether the last one still is
+    /// Another head; none counts on a chain that calls no block safe or finalized. `whole`: what is between the last one and this one is not known, nor whether the last one still is
     /// a block of the chain, unless it is final.
     pub(crate) fn see(&mut self, checkpoint: &Checkpoint, whole: bool) {
         let head = BlockInfo {
@@ -87,7 +87,12 @@ impl Heads {
             hash: checkpoint.head.hash,
             time: timestamp::from_seconds(checkpoint.head_time),
         };
-        let stays = if whole { checkpoint.heads.finalized } else { head.number.saturating_sub(1) };
+        if checkpoint.heads.safe == 0 && checkpoint.heads.finalized == 0 {
+            self.0.clear();
+            return;
+        }
+        let below = head.number.saturating_sub(1);
+        let stays = if whole { checkpoint.heads.finalized.min(below) } else { below };
         while self.0.back().is_some_and(|last| last.number > stays) {
             self.0.pop_back();
         }

@@ -190,7 +190,7 @@ pub(crate) struct Service {
     members: BTreeMap<InstanceId, Member>,
     /// How many of them serve.
     live: u64,
-    /// Whether some of them serve only because too many fell silent at once.
+    /// Whether some of them serve though their leases have run out.
     preserved: bool,
     /// When something may become of one of them: the next second of chain time to judge them at.
     due: Option<u64>,
@@ -258,8 +258,8 @@ impl Service {
             changed |= member.standing != standing;
             member.standing = standing;
             self.live += u64::from(standing != Standing::Expired);
-            self.preserved |= standing == Standing::Suspect;
-            let next = liveness::next(pulse, standing, resumed);
+            self.preserved |= standing != Standing::Expired && member.instance.lease.is_expired(now);
+            let next = liveness::next(pulse, standing, now, resumed);
             self.due = self.due.into_iter().chain(next).min();
         }
         changed
@@ -289,7 +289,7 @@ impl Service {
         self.live
     }
 
-    /// Whether some instances serve only because too many fell silent at once.
+    /// Whether some instances serve though their leases have run out.
     pub(crate) fn is_preserved(&self) -> bool {
         self.preserved
     }
@@ -301,8 +301,14 @@ impl Service {
 
     /// Goes on with the past of the service in an index that this one replaces; what differs between them became what it
     /// is at `head`.
-    pub(crate) fn go_on(&mut self, before: &Self, head: u64) {
+    pub(crate) fn go_on(&mut self, before: &Self, head: u64, now: u64) {
         self.past = before.past.clone();
+        for (id, member) in &mut self.members {
+            // Nobody has seen it alive.
+            if before.member(*id).is_none() && member.instance.lease.is_expired(now) {
+                member.standing = Standing::Expired;
+            }
+        }
         for id in before.members.keys().chain(self.members.keys()) {
             let (was, is) = (before.member(*id), self.members.get(id));
             if was.map(|was| &was.instance) != is.map(|is| &is.instance) {

@@ -1,7 +1,7 @@
 //! What the gateway knows, how fresh it is, and in which mode it serves it.
 
 use std::{
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
     time::Duration,
 };
 
@@ -37,6 +37,8 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     view: RwLock<View>,
+    /// Held by whoever puts another index in the place of one, or changes it: one at a time.
+    feeding: Mutex<()>,
     /// What answers are true at, and the answers of services that are ready: for who takes no lock.
     moment: ArcSwapOption<Moment>,
     boards: Arc<Boards>,
@@ -87,6 +89,7 @@ impl AppState {
         Self(Arc::new(Inner {
             clock,
             view: RwLock::new(view),
+            feeding: Mutex::default(),
             moment: ArcSwapOption::empty(),
             boards: Arc::default(),
             telemetry: Telemetry::new(),
@@ -118,6 +121,7 @@ impl AppState {
     }
 
     fn replace(&self, snapshot: Snapshot) -> bool {
+        let _alone = self.alone();
         let checkpoint = snapshot.checkpoint.clone();
         let monotonic = self.0.clock.monotonic();
         // Made while readers go on; nobody else writes meanwhile but time, which is judged again below.
@@ -131,8 +135,7 @@ impl AppState {
             None => Freshness::first(&checkpoint, monotonic),
         };
         let at = freshness.at(&checkpoint, monotonic);
-        let index =
-            Index::new(snapshot, &at, Arc::clone(&self.0.boards), view.loaded.as_ref().map(|known| &known.index));
+        let index = Index::new(snapshot, &at, Arc::clone(&self.0.boards), same.map(|known| &known.index));
         drop(view);
 
         let moment = Arc::new(Moment { checkpoint, freshness });
@@ -149,10 +152,14 @@ impl AppState {
     }
 
     fn change(&self, delta: Delta) -> bool {
+        let _alone = self.alone();
         let mut view = self.write();
         let monotonic = self.0.clock.monotonic();
         view.fault = None;
         let Some(Loaded { index, moment }) = &mut view.loaded else { return false };
+        if !moment.is_followed_by(&delta.checkpoint) {
+            return false;
+        }
         let freshness = moment.freshness.next(&moment.checkpoint, &delta.checkpoint, monotonic);
         *moment = Arc::new(Moment { checkpoint: delta.checkpoint.clone(), freshness });
         index.apply(delta, &moment.at(monotonic));
@@ -168,6 +175,7 @@ impl AppState {
         let freshness = Freshness::kept(&checkpoint, head_age, monotonic);
         let at = freshness.at(&checkpoint, monotonic);
         let moment = Arc::new(Moment { checkpoint, freshness });
+        let _alone = self.alone();
         let mut view = self.write();
         let other =
             |known: &Loaded| !known.moment.is_filling() || known.moment.checkpoint.origin != moment.checkpoint.origin;
@@ -206,12 +214,6 @@ impl AppState {
         let moment = self.0.moment.load();
         let moment = moment.as_ref().filter(|moment| !moment.is_filling())?;
         Some(moment.at(self.0.clock.monotonic()))
-    }
-
-    /// The last of the changes in the database that are in the index.
-    pub(crate) fn changes(&self) -> u64 {
-        let moment = self.0.moment.load();
-        moment.as_ref().map_or(0, |moment| u64::try_from(moment.checkpoint.change_seq).unwrap_or_default())
     }
 
     /// The board of a service, by `namespace/name`.
@@ -303,6 +305,10 @@ impl AppState {
         (self.view(), monotonic)
     }
 
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.0.feeding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A panic while the lock was held leaves the index as a whole update left it, or is repaired by the next
     /// snapshot: better served than not.
     fn view(&self) -> RwLockReadGuard<'_, View> {
@@ -318,6 +324,13 @@ impl Moment {
     /// Whether the indexer has never yet reached the tip: what is missing may just not be indexed yet.
     fn is_filling(&self) -> bool {
         self.checkpoint.confirmations == 0
+    }
+
+    /// Whether changes up to there lead on from here: not from an index that another one has taken the place of.
+    fn is_followed_by(&self, next: &Checkpoint) -> bool {
+        let known = &self.checkpoint;
+        let same = known.origin == next.origin && known.writer_epoch == next.writer_epoch;
+        same && known.change_seq <= next.change_seq && (self.is_filling() || next.confirmations > 0)
     }
 
     fn at(&self, monotonic: Duration) -> At {

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     AppState,
-    board::{BETWEEN, Board},
+    board::Board,
     error::{Error, Kind},
     params::Params,
     peer::{Client, Peer},
@@ -23,7 +23,7 @@ use crate::{
 const LONGEST: Duration = Duration::from_secs(600);
 const DEFAULT: Duration = Duration::from_secs(300);
 
-/// For how long a query waits that has an index of another registry.
+/// For how long a query waits that has an index which this gateway has not reached.
 const STRANGE: Duration = Duration::from_secs(1);
 
 /// How many may wait at once, and how many of one client.
@@ -143,9 +143,9 @@ impl Wait {
             return Ok(());
         }
         let _turn = state.waiters().turn(peer)?;
-        // Nobody has told this index yet: it is of another registry, or of a gateway that is ahead of this one.
-        let strange = self.index >> BETWEEN > state.changes().max(current >> BETWEEN);
-        let wait = if strange { self.wait.min(STRANGE) } else { state.waiters().spread(self.wait) };
+        // Told by a gateway that is ahead of this one, or that was one before it started anew, or by another registry: here
+        // the changes that come may not reach it.
+        let wait = if self.index > current { self.wait.min(STRANGE) } else { state.waiters().spread(self.wait) };
         // Over or not, the answer is what is now.
         tokio::select! {
             _ = timeout(wait, bell.wait_for(|now| *now > self.index)) => {}

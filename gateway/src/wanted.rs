@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::{Consistency, Health, InstancesAnswer, Mode, Observed};
-use axum::{http::HeaderMap, response::Response};
+use axum::{body::Bytes, http::HeaderMap, response::Response};
 
 use crate::{
     AppState,
@@ -60,6 +60,15 @@ impl Wanted {
     }
 
     pub(crate) fn answer(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
+        self.find(state, service, true)
+    }
+
+    /// As the answer, for who knows the one before: with a body only if there is one already.
+    pub(crate) fn news(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
+        self.find(state, service, self.is_plain())
+    }
+
+    fn find(&self, state: &AppState, service: &Service, with_body: bool) -> Result<Found, Error> {
         if self.consistency != Consistency::Latest {
             return self.answer_as_of(state, service);
         }
@@ -75,19 +84,25 @@ impl Wanted {
             let matched = chosen.len() as u64;
             chosen.truncate(self.limit);
             let mode = if at.mode == Mode::Normal && service.is_preserved() { Mode::Preserved } else { at.mode };
-            let body = InstancesAnswer {
-                namespace: service.namespace.to_string(),
-                service: service.name.to_string(),
-                block: at.block,
-                mode,
-                health,
-                tier,
-                matched,
-                instances: chosen.iter().map(|member| member.served(at.now)).collect(),
+            // What serves longer than its lease may end at any time that the service is due.
+            let due = service.due().filter(|_| service.is_preserved()).map(|due| due.saturating_sub(1));
+            let expiry =
+                first_expiry(chosen.iter().map(|member| &*member.instance), at.now).into_iter().chain(due).min();
+            let bytes = match with_body {
+                true => written(&InstancesAnswer {
+                    namespace: service.namespace.to_string(),
+                    service: service.name.to_string(),
+                    block: at.block,
+                    mode,
+                    health,
+                    tier,
+                    matched,
+                    instances: chosen.iter().map(|member| member.served(at.now)).collect(),
+                })?,
+                false => Bytes::new(),
             };
-            let expiry = first_expiry(chosen.iter().map(|member| &*member.instance), at.now);
             let members = chosen.into_iter().cloned().collect();
-            let ready = Ready::new(mode, expiry, written(&body)?);
+            let ready = Ready::new(mode, expiry, bytes);
             let ready = Arc::new(ready.of_service(service.board.index(), at.mode, service.due(), members));
             if self.is_plain() {
                 service.board.keep(self.health, Arc::clone(&ready));

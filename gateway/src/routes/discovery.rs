@@ -1,7 +1,8 @@
 //! `POST /v1/discovery/services`: the open discovery API
 
 use api::{
-    DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery, Endpoint, Problem, discovery::PerformanceMetrics, timestamp,
+    DiscoveryAnswer, DiscoveryInstance, DiscoveryQuery, Endpoint, Mode, Problem, discovery::PerformanceMetrics,
+    timestamp,
 };
 use axum::{
     body::Bytes,
@@ -21,6 +22,7 @@ use crate::{
     app::MAX_BODY,
     error::{Error, Kind},
     filter::Filter,
+    freshness::At,
     service::Member,
     wanted::first_expiry,
 };
@@ -62,17 +64,19 @@ pub(crate) async fn discover(
     reader.must_read(&service.namespace)?;
     let filter = Filter::from_constraints(query.constraints)?;
 
-    let ((instances, first_expiry), at) = state.read(|index, at| {
+    let ((instances, mode, first_expiry), at) = state.read(|index, at| {
         let service = index.service(service.key).ok_or_else(|| service.unknown())?;
         let mut found: Vec<&Member> =
             service.members().filter(|member| member.serves() && filter.matches(&member.instance)).collect();
         found.sort_by_cached_key(|member| (member.rank(at.now), filter.nearness(&member.instance)));
         found.truncate(LIMIT);
+        let mode = if at.mode == Mode::Normal && service.is_preserved() { Mode::Preserved } else { at.mode };
         let shaped = found.iter().map(|member| shape(member, at.now)).collect();
-        Ok((shaped, first_expiry(found.iter().map(|member| &*member.instance), at.now)))
+        Ok((shaped, mode, first_expiry(found.iter().map(|member| &*member.instance), at.now)))
     })?;
     let now = timestamp::from_seconds(at.now);
-    Ok(answer(&headers, &at, first_expiry, &DiscoveryAnswer { block: at.block, now, mode: at.mode, instances }))
+    let at = At { mode, ..at };
+    Ok(answer(&headers, &at, first_expiry, &DiscoveryAnswer { block: at.block, now, mode, instances }))
 }
 
 fn read_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<DiscoveryQuery, Error> {

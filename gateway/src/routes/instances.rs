@@ -6,7 +6,7 @@ use api::{Consistency, Health, InstancesAnswer, Problem};
 use axum::{
     Extension,
     extract::{Path, RawQuery, State},
-    http::HeaderMap,
+    http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
 use domain::{Namespace, ServiceKey, text};
@@ -122,11 +122,16 @@ pub(crate) async fn list(
         let sent = wanted.consistency.as_str();
         return Err(Error::parameter("consistency", sent, "latest, where index is given", "it does not go with index"));
     }
-    if let Some(wait) = wait {
-        let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
+    // Without a board it says below why there is no answer.
+    if let Some((wait, board)) = wait.zip(state.board(&service.to_string())) {
         wait.until_changed(&state, &board, peer.as_deref()).await?;
     }
-    wanted.answer(&state, &service).map(|found| found.answer(&headers))
+    let mut response = wanted.answer(&state, &service)?.answer(&headers);
+    if wait.is_some() {
+        // From a cache it would come at once.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
 }
 
 /// A service that a stranger asked for.

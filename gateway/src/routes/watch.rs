@@ -56,6 +56,9 @@ pub(crate) const KNOWN: Known = Known {
             resources.cpu, resources.memory_mb, resources.storage_gb, failover, limit",
 };
 
+/// Between two events at least.
+const FLOOR: Duration = Duration::from_millis(20);
+
 /// Between two signs of life.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -168,13 +171,15 @@ impl Watcher {
             }
         }
         loop {
+            // What changes meanwhile comes as one.
+            tokio::time::sleep(FLOOR).await;
             let seen = self.seen.index;
             tokio::select! {
                 changed = self.bell.wait_for(|now| *now > seen) => { changed.ok()?; }
                 () = self.state.draining().cancelled() => return None,
             }
             // If the service is gone, so is who watches it.
-            let found = self.wanted.answer(&self.state, &self.service).ok()?;
+            let found = self.wanted.news(&self.state, &self.service).ok()?;
             let before = std::mem::replace(&mut self.seen, found.ready);
             if let Some(delta) = self.delta(&before, &found.at) {
                 return Some(event("delta", self.seen.index, &delta));

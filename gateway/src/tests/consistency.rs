@@ -90,6 +90,36 @@ async fn an_answer_is_as_of_its_block_and_not_only_called_so() {
 }
 
 #[tokio::test]
+async fn changes_of_another_index_are_not_put_on_top() {
+    let mut world = two();
+    block(&mut world, 100, 100, none);
+    let delta = |change: fn(&mut Checkpoint)| {
+        let mut checkpoint = world.rows.checkpoint.clone();
+        checkpoint.head.number += 1;
+        change(&mut checkpoint);
+        Update::Delta(Delta {
+            checkpoint,
+            namespaces: vec![],
+            services: vec![],
+            instances: vec![],
+            grants: Grants::default(),
+        })
+    };
+    let others: [fn(&mut Checkpoint); 4] = [
+        |checkpoint| checkpoint.writer_epoch += 1,
+        |checkpoint| checkpoint.origin.contract = Address::repeat_byte(9),
+        |checkpoint| checkpoint.change_seq -= 1,
+        |checkpoint| checkpoint.confirmations = 0,
+    ];
+    for other in others {
+        assert!(!world.state.update(delta(other)));
+        assert_eq!(world.get(PATH).await.header("x-registry-block"), "101");
+    }
+    assert!(world.state.update(delta(|_| ())));
+    assert_eq!(world.get(PATH).await.header("x-registry-block"), "102");
+}
+
+#[tokio::test]
 async fn a_reorg_does_not_touch_what_is_final() {
     let mut world = two();
     block(&mut world, 100, 100, |row| {

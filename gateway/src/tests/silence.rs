@@ -71,6 +71,7 @@ async fn when_most_heartbeats_are_lost_nobody_goes_before_three_ttls_and_the_mod
     let query = r#"{"service_name":"acme/payments"}"#;
     let found = world.post("/v1/discovery/services", query).await;
     assert_eq!(found.body["instances"][1]["health_status"], "suspect");
+    assert_eq!((&found.body["mode"], found.header("x-registry-mode")), (&"preserved".into(), "preserved"));
 
     beat(&mut world, |label| label == "a9");
     pass(&mut world, 2);
@@ -116,7 +117,7 @@ async fn a_chain_that_halts_loses_nobody_and_says_so() {
     // The first block is later by ten minutes than the one before.
     world.rows.checkpoint.head_time += 600;
     pass(&mut world, 2);
-    assert_eq!(mode(&world).await, "normal");
+    assert_eq!(mode(&world).await, "preserved", "their leases have run out");
     assert_eq!(world.labels("").await.len(), 10, "nobody could send a heartbeat meanwhile");
     for _ in 0..2 {
         pass(&mut world, 10);
@@ -126,6 +127,7 @@ async fn a_chain_that_halts_loses_nobody_and_says_so() {
     assert_eq!(world.labels("").await.len(), 10, "a ttl is not over");
     pass(&mut world, 4);
     assert_eq!(world.labels("").await.len(), 9, "who is dead goes");
+    assert_eq!(mode(&world).await, "normal");
 }
 
 #[tokio::test]

@@ -58,9 +58,10 @@ async fn a_blocking_query_waits_for_its_own_service() {
     let response = waiting.await.expect("no panic");
     assert_eq!(response.status(), 200);
     assert_ne!(response.headers()["etag"], first.headers["etag"]);
-    // Who was away while it changed is told at once.
+    // Who was away while it changed is told at once, and by no cache.
     let missed = world.get(&path).now_or_never().expect("at once");
     assert!(index(&missed) > index(&first));
+    assert_eq!(missed.header("cache-control"), "no-store");
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,6 +92,15 @@ async fn a_lease_that_ends_wakes_who_waits() {
     tokio::select! {
         () = &mut clock => panic!("it never ends"),
         answer = &mut waiting => assert_eq!(answer.body["matched"], 0),
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_without_an_index_knows_nothing_of_services() {
+    let clock = ManualClock::new();
+    let world = World { state: AppState::new(clock.clone()), clock, ..world() };
+    for path in [&format!("{PATH}?index=1"), "/v1/watch?service=acme/payments"] {
+        world.get(path).await.problem(503, "not-ready");
     }
 }
 
@@ -149,7 +159,8 @@ impl Events {
 
     /// The next event, if it is there.
     async fn next(&mut self) -> Option<Event> {
-        let bytes = self.0.next().now_or_never()??.expect("no error");
+        let next = tokio::time::timeout(Duration::from_secs(1), self.0.next());
+        let bytes = next.await.ok()??.expect("no error");
         let text = String::from_utf8(bytes.to_vec()).expect("text");
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
@@ -160,7 +171,7 @@ impl Events {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_watches_gets_all_and_then_what_changes() {
     let mut world = world();
     let mut events = Events::open(&world, "", None).await;
@@ -198,7 +209,7 @@ async fn who_watches_gets_all_and_then_what_changes() {
     assert_eq!((resync.name.as_str(), resync.id, resync.data), ("resync", delta.id, world.get(PATH).await.body));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_watches_some_is_not_told_of_others() {
     let mut world = world();
     world.rows.instances[1].metadata = metadata(r#"{"zone":"z2"}"#);
