@@ -1,4 +1,4 @@
-//! Ranges of blocks that nobody doubts: up to the finalized one, or up to the window below the head.
+//! Ranges of blocks that nobody doubts: up to the finalized one, or up to as far below the head as blocks may be taken back.
 //!
 //! A task of its own fetches them ahead and in order, as many blocks at a time as give answers of a few MB, while what came
 //! before is written: so neither the node nor Postgres waits for the other, and memory stays bounded.
@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::{Clock, Heads};
 use futures::{StreamExt, stream};
-use store::rows::BlockRow;
+use store::{ingest::WINDOWS_KEPT, rows::BlockRow};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -54,9 +54,12 @@ pub(crate) fn is_worth(index: &Index, target: u64) -> bool {
     target >= index.head.number.saturating_add(WORTH)
 }
 
-/// The last block to fetch in ranges, if there is so much to fetch.
+/// The last block to fetch in ranges, if there is so much to fetch. Of the blocks of a range the last one alone is
+/// remembered, so none that may be taken back is in one: by the hashes of all of them a shorter branch is told from a node
+/// that lags.
 pub(crate) fn target(index: &Index, heads: Heads) -> Option<u64> {
-    let target = heads.finalized.max(heads.latest.saturating_sub(index.window));
+    let remembered = index.window.saturating_mul(WINDOWS_KEPT);
+    let target = heads.finalized.max(heads.latest.saturating_sub(remembered));
     is_worth(index, target).then_some(target)
 }
 
