@@ -213,6 +213,26 @@ async fn a_reorg_in_the_middle_of_a_backfill_is_found() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_is_shorter_than_ours_is_no_node_that_lags() -> Result<()> {
+    // No block is final yet, and the index comes to the head in one go.
+    let world = World::new().await?;
+    let config = Config { window: 2, ..world.config.clone() };
+    let mut tale = Tale::begin(world, config, 4).await?;
+    tale.stop().await?;
+    tale.world.chain.mine(40).await?;
+    tale.indexer = Some(tale.world.index());
+    tale.arrives("forty empty blocks").await?;
+    tale.stop().await?;
+    tale.world.chain.rollback(20).await?;
+    tale.tell(3).await?;
+    tale.indexer = Some(tale.world.index());
+    tale.settles("twenty of them are gone, three others came").await?;
+    tale.stop().await?;
+    ensure!(tale.watcher.stop().await?.back > 0);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_reorg_of_the_deploy_block_ends_it_with_what_to_do_and_deletes_nothing() -> Result<()> {
     let world = World::new().await?;
