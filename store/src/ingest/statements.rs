@@ -13,8 +13,12 @@ use sqlx::{
 use super::{Writer, columns::big, next, write::count};
 use crate::{StoreError, rows::BlockRow};
 
-/// Rows per statement: bounds the memory that a statement takes on both sides.
+/// Rows per part: bounds the memory that a statement takes on both sides.
 pub(super) const CHUNK: usize = 10_000;
+
+/// Parts with more rows than this together are statements of their own: then the way does not count, but how long
+/// Postgres plans.
+const TOGETHER: usize = 500;
 
 /// Moves the checkpoint, if it is still ours and where we think. Who listens is told at the commit; no gateway reads an
 /// index that is built beside.
@@ -71,7 +75,7 @@ impl Write<'_> {
     ///
     /// No part sees what the others of its statement write, so no two may be about the same row.
     pub(super) async fn part(&mut self, sql: &'static str, rows: usize) -> Result<&mut Statement, StoreError> {
-        if self.statement.rows + rows > CHUNK {
+        if self.statement.rows + rows > TOGETHER {
             self.send().await?;
         }
         let name = format!("part_{}", self.statement.parts);
