@@ -14,7 +14,7 @@ use super::{Writer, columns::big, next, write::count};
 use crate::{StoreError, rows::BlockRow};
 
 /// Rows per part: bounds the memory that a statement takes on both sides.
-pub(super) const CHUNK: usize = 5_000;
+pub(super) const CHUNK: usize = 2_500;
 
 /// Parts with more rows than this together are statements of their own: then the way does not count, but how long
 /// Postgres plans.
