@@ -10,6 +10,7 @@ mod gas;
 mod lag;
 mod memory;
 mod numbers;
+mod read;
 mod watch;
 mod world;
 
@@ -38,6 +39,11 @@ enum Bench {
     Lag(lag::Args),
     /// What a large index takes of a gateway: memory, time to start, heartbeats while others read; needs a release build
     Memory(memory::Args),
+    /// What a read takes of a gateway, beside a bare axum server, nginx and etcd; needs a release build, wrk, h2load
+    Read(read::Args),
+    /// Serve some bytes, as bare as it gets
+    #[command(hide = true)]
+    Plain(read::plain::Args),
     /// How soon all who wait for a service are told that it changed; needs a release build
     Watch(watch::Args),
     /// What each call of the contract costs, from receipts, beside the contract that articles print
@@ -53,6 +59,8 @@ async fn main() -> ExitCode {
         Bench::Failover(args) => failover::run(args).await,
         Bench::Lag(args) => lag::run(args).await,
         Bench::Memory(args) => memory::run(args).await,
+        Bench::Read(args) => read::run(args).await,
+        Bench::Plain(args) => read::plain::run(args).await,
         Bench::Watch(args) => watch::run(args).await,
         Bench::Gas => gas::run().await,
     };

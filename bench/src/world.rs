@@ -87,7 +87,7 @@ impl Database {
     }
 }
 
-/// A running `rollcall indexer` or `rollcall gateway`.
+/// A running `rollcall indexer` or `rollcall gateway`, or what it is measured beside.
 pub struct Process {
     child: Child,
     what: String,
@@ -109,7 +109,8 @@ impl Process {
     /// Starts it in an empty environment, with its log in a file.
     pub fn spawn(binary: &Path, args: &[&str]) -> Result<Self> {
         let log = tempfile::NamedTempFile::new()?;
-        let what = format!("rollcall {}", args.first().unwrap_or(&""));
+        let name = binary.file_name().unwrap_or_default().to_string_lossy();
+        let what = format!("{name} {}", args.first().unwrap_or(&""));
         let mut command = Command::new(binary);
         command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log.path())?);
         let child = command.kill_on_drop(true).spawn().with_context(|| format!("starting {what}"))?;
@@ -144,6 +145,17 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc")?;
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok((kilobytes as f64 / 1024.0).round())
+    }
+
+    /// How many seconds of CPU it has taken, all threads together. Linux alone knows.
+    #[expect(clippy::cast_precision_loss, reason = "hundredths of seconds are far below 2^52")]
+    pub fn cpu(&self) -> Result<f64> {
+        let pid = self.child.id().context("the process is gone")?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("reading /proc")?;
+        // After the name, which may have spaces, the 12th and 13th are user and system time in hundredths of a second.
+        let (_, fields) = stat.rsplit_once(')').context("no name in /proc")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(ticks as f64 / 100.0)
     }
 
     pub async fn stop(mut self) -> Result<()> {

@@ -51,7 +51,12 @@ pub fn init(format: LogFormat, level: Option<LogLevel>, default: LogLevel, spans
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans.then(traces::layer).flatten()).init();
+    let logs = tracing_subscriber::registry().with(lines.with_filter(filter));
+    // No layer is not the same as a layer that is none: for that one, all spans would be made.
+    match spans.then(traces::layer).flatten() {
+        Some(traces) => logs.with(traces).init(),
+        None => logs.init(),
+    }
 }
 
 /// The bars below the lines.

@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, OriginalUri, Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
@@ -23,7 +23,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     access::{self, Access},
-    answer,
     error::{Error, Kind},
     rate::{Limiter, limit},
     routes, timing, traces,
@@ -73,7 +72,7 @@ pub(crate) fn app(state: AppState, access: Access, limiter: Option<Arc<Limiter>>
         Some(limiter) => router.layer(from_fn_with_state(limiter, limit)),
         None => router,
     };
-    router.layer(from_fn_with_state(state.clone(), observe)).layer(cors()).layer(from_fn(harden)).with_state(state)
+    router.layer(from_fn_with_state(state.clone(), observe)).layer(cors()).layer(from_fn(mark)).with_state(state)
 }
 
 /// What operators ask for. None of it is for strangers.
@@ -116,19 +115,15 @@ fn quick() -> OpenApiRouter<AppState> {
     router
 }
 
-/// Any page may read; none may send anything but reads.
+/// What pages may read of an answer but its body.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "x-registry-block,x-registry-head-age,x-registry-index,x-registry-mode,x-registry-now,etag,retry-after,www-authenticate",
+);
+
+/// Answers the question which requests pages may send: any page may read, and none may send anything but reads.
 fn cors() -> CorsLayer {
     let allowed = CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]);
-    allowed.allow_headers([header::AUTHORIZATION]).expose_headers([
-        answer::BLOCK,
-        answer::HEAD_AGE,
-        answer::INDEX,
-        answer::MODE,
-        answer::NOW,
-        header::ETAG,
-        header::RETRY_AFTER,
-        header::WWW_AUTHENTICATE,
-    ])
+    allowed.allow_headers([header::AUTHORIZATION])
 }
 
 async fn no_such_route(OriginalUri(uri): OriginalUri) -> Error {
@@ -214,13 +209,30 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// Nobody guesses types, and nothing runs as a page but what says so itself.
+/// What goes with all answers to strangers.
+async fn mark(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    mark_answer(response.headers_mut());
+    response
+}
+
+/// Any page may read it, its headers as well, and it is as hard as it can be.
+pub(crate) fn mark_answer(headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    harden_answer(headers);
+}
+
 async fn harden(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    harden_answer(response.headers_mut());
+    response
+}
+
+/// Nobody guesses types, and nothing runs as a page but what says so itself.
+fn harden_answer(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(nothing);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }

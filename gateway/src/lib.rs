@@ -8,7 +8,7 @@
 //!
 //! In reading order:
 //! - `config`: [`Config`]; `server`: [`Gateway`], the listeners and their limits; `peer`: who asks; `rate`: how often
-//! - `app`: all routes and what surrounds them; [`openapi`], their contract
+//! - `front`: what requests are handed to; `app`: all routes and what surrounds them; [`openapi`], their contract
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `service`: a service and its roster; `liveness`: who of it is alive
 //! - `past`: what rosters were, for answers as of a final block
@@ -34,6 +34,7 @@ mod error;
 mod feed;
 mod filter;
 mod freshness;
+mod front;
 mod history;
 mod index;
 mod liveness;
@@ -56,7 +57,6 @@ mod wanted;
 mod tests;
 
 pub use access::{AccessError, AccessRules, ApiKey, KeyInfo, KeysFile, NewKey, Rate, TokenRules};
-use app::app;
 pub use app::openapi;
 pub use config::{ClientRate, ClientTls, Config, Limits, Tls};
 pub use error::GatewayError;

@@ -32,11 +32,11 @@ use self::{
 use crate::{
     AppState, Config, GatewayError, Histories,
     access::Access,
-    app,
     app::admin,
     config::Limits,
     disk::{self, Disk},
     feed,
+    front::Front,
     rate::Limiter,
     wait,
 };
@@ -111,7 +111,7 @@ impl Gateway {
         }
         let mut parts = JoinSet::new();
         let limiter = config.limits.rate.map(|rate| Arc::new(Limiter::new(rate, clock)));
-        let routes = app(state.clone(), access.clone(), limiter.clone());
+        let front = Front::new(state.clone(), access.clone(), limiter.clone());
         if let Some(limiter) = limiter {
             parts.spawn(async move {
                 loop {
@@ -131,14 +131,15 @@ impl Gateway {
         if let Some((listener, address)) = operators {
             tracing::info!(%address, "listening for operators");
             let limits = Limits { connections: ADMIN_CONNECTIONS, connections_per_client: None, ..config.limits };
-            let server = Server::new("admin", admin(state.clone()), limits, None, &state, CancellationToken::new());
+            let server =
+                Server::new("admin", admin(state.clone()).into(), limits, None, &state, CancellationToken::new());
             parts.spawn(async move {
                 server.accept(listener, CancellationToken::new(), config.shutdown_timeout).await;
                 "admin listener"
             });
         }
         let limits = Limits { connections: slots::affordable(config.limits.connections), ..config.limits };
-        let server = Server::new("public", routes, limits, certificates, &state, state.draining().clone());
+        let server = Server::new("public", front, limits, certificates, &state, state.draining().clone());
         let fed = state.clone();
         parts.spawn(async move {
             let _never = feed::run(fed, config.database_url, config.poll_interval).await;

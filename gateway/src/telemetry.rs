@@ -4,7 +4,8 @@
 use std::{fmt, time::Duration};
 
 use api::Mode;
-use metrics::{counter, gauge, histogram, with_local_recorder};
+use axum::http::StatusCode;
+use metrics::{Counter, Histogram, counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use crate::{
@@ -40,6 +41,16 @@ impl Telemetry {
             counter!("rollcall_gateway_requests_total", &labels).increment(1);
             histogram!("rollcall_gateway_request_seconds", "route" => route).record(took);
         });
+    }
+
+    /// For requests of one route and method that are answered at once: what the answers are counted in is found beforehand.
+    pub(crate) fn counted(&self, route: &'static str, method: &'static str) -> Counted {
+        let requests = |status: &'static str| counter!("rollcall_gateway_requests_total", "route" => route, "method" => method, "status" => status);
+        with_local_recorder(&self.0, || Counted {
+            whole: requests("200"),
+            not_modified: requests("304"),
+            seconds: histogram!("rollcall_gateway_request_seconds", "route" => route),
+        })
     }
 
     /// A request was refused for who asked, or did not say who asks.
@@ -119,6 +130,28 @@ impl Telemetry {
             gauges(&vitals, state.clock().wall());
         });
         self.0.handle().render()
+    }
+}
+
+/// Counts requests of one route and method, answered with 200 or 304.
+pub(crate) struct Counted {
+    whole: Counter,
+    not_modified: Counter,
+    seconds: Histogram,
+}
+
+impl Counted {
+    /// A request was answered.
+    pub(crate) fn request(&self, status: StatusCode, took: Duration) {
+        let requests = if status == StatusCode::NOT_MODIFIED { &self.not_modified } else { &self.whole };
+        requests.increment(1);
+        self.seconds.record(took);
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counted")
     }
 }
 

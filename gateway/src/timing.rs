@@ -26,6 +26,11 @@ impl Timings {
     }
 }
 
+/// Whether a request says something about it.
+pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
+    headers.contains_key(ASK)
+}
+
 /// Whether a request asks for it.
 pub(crate) fn wanted(headers: &HeaderMap) -> Result<bool, Error> {
     match headers.get(ASK).map(HeaderValue::as_bytes) {

@@ -1,6 +1,9 @@
 //! A span for each request, as OpenTelemetry names its parts. Where nobody collects spans, none is made.
 
-use axum::{extract::Request, http::HeaderValue, response::Response};
+use axum::{
+    http::{HeaderValue, Request},
+    response::Response,
+};
 use domain::text::clip;
 use opentelemetry::{global, trace::TraceContextExt};
 use opentelemetry_http::HeaderExtractor;
@@ -21,7 +24,7 @@ pub(crate) struct Traced {
 
 impl Traced {
     /// Begins a span: a child of the one that the `traceparent` of the request names, or the first of a trace.
-    pub(crate) fn begin(request: &Request, route: Option<&str>, method: &'static str) -> Self {
+    pub(crate) fn begin<B>(request: &Request<B>, route: Option<&str>, method: &'static str) -> Self {
         let span = tracing::info_span!(
             target: SPANS,
             "request",

@@ -37,6 +37,26 @@ impl Reader {
         self.0.as_ref().is_none_or(|identity| identity.namespaces.has_text(namespace))
     }
 
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// How long to wait, if this is one too many.
+    pub(crate) fn count(&self) -> Result<(), Duration> {
+        self.0.as_ref().map_or(Ok(()), |identity| identity.count())
+    }
+
+    /// An answer to somebody is no answer to anybody: caches that several share must not keep it.
+    pub(crate) fn mark(&self, headers: &mut HeaderMap) {
+        if self.0.is_none() {
+            return;
+        }
+        headers.append(header::VARY, HeaderValue::from_name(header::AUTHORIZATION));
+        let public = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()?.strip_prefix("public"));
+        if let Some(value) = public.and_then(|rest| HeaderValue::try_from(format!("private{rest}")).ok()) {
+            headers.insert(header::CACHE_CONTROL, value);
+        }
+    }
+
     /// Refuses a namespace that may not be read.
     ///
     /// # Errors
@@ -51,6 +71,17 @@ impl Reader {
     /// [`Kind::Forbidden`].
     pub(crate) fn must_read_text(&self, namespace: &str) -> Result<(), Error> {
         if self.may_read_text(namespace) { Ok(()) } else { Err(forbidden()) }
+    }
+}
+
+impl Access {
+    /// Who asks, if that is certain and they may read the namespace. Nobody is told, and nothing counted.
+    pub(crate) fn find(&self, headers: &HeaderMap, peer: &Peer, namespace: &str) -> Option<Reader> {
+        if self.is_public() {
+            return Some(Reader(None));
+        }
+        let reader = Reader(Some(self.identify(headers, Some(peer)).ok()?));
+        reader.may_read_text(namespace).then_some(reader)
     }
 }
 
@@ -98,12 +129,13 @@ pub(crate) async fn guard(
             return problem(reason, wait);
         }
     };
-    request.extensions_mut().insert(Reader(Some(Arc::clone(&identity))));
+    let reader = Reader(Some(Arc::clone(&identity)));
+    request.extensions_mut().insert(reader.clone());
     let mut response = next.run(request).await;
     if response.status() == StatusCode::FORBIDDEN {
         refused(Reason::Namespace, Some(&identity));
     }
-    keep_private(response.headers_mut());
+    reader.mark(response.headers_mut());
     response
 }
 
@@ -130,15 +162,6 @@ fn problem(reason: Reason, wait: Option<Duration>) -> Response {
     let mut response = Error::new(Kind::TooManyRequests, reason.detail()).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
     response
-}
-
-/// An answer to somebody is no answer to anybody: caches that several share must not keep it.
-fn keep_private(headers: &mut HeaderMap) {
-    headers.append(header::VARY, HeaderValue::from_name(header::AUTHORIZATION));
-    let public = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()?.strip_prefix("public"));
-    if let Some(value) = public.and_then(|rest| HeaderValue::try_from(format!("private{rest}")).ok()) {
-        headers.insert(header::CACHE_CONTROL, value);
-    }
 }
 
 /// The token of the one header `Authorization: Bearer …`; none if there is no such header.

@@ -20,8 +20,11 @@ use crate::{
     params::{Known, Params},
     peer::Peer,
     wait::Wait,
-    wanted::{self, Wanted},
+    wanted::Wanted,
 };
+
+/// Where it is.
+pub(crate) const PATH: &str = "/v1/namespaces/{ns}/services/{name}/instances";
 
 pub(crate) const KNOWN: Known = Known {
     once: &[
@@ -106,13 +109,6 @@ pub(crate) async fn list(
     headers: HeaderMap,
     peer: Option<Extension<Peer>>,
 ) -> Result<Response, Error> {
-    let path = format!("{ns}/{name}");
-    if query.is_none()
-        && let Some(ready) = wanted::ready(&state, &path, Health::Healthy)
-    {
-        reader.must_read_text(&ns)?;
-        return Ok(ready.answer(&headers));
-    }
     let service = Service::parse(&ns, &name)?;
     reader.must_read(&service.namespace)?;
     let params = Params::parse(query.as_deref(), KNOWN)?;

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -15,9 +14,9 @@ use super::{
     connection::{self, Served},
     slots::Slots,
 };
-use crate::{AppState, config::Limits, peer::Client};
+use crate::{AppState, config::Limits, front::Front, peer::Client};
 
-/// A listener's routes and limits.
+/// What a listener serves, and its limits.
 #[derive(Debug)]
 pub(crate) struct Server {
     served: Arc<Served>,
@@ -28,13 +27,13 @@ impl Server {
     /// `name` is a label of metrics. `stopping` is cancelled once no new connections are let in.
     pub(crate) fn new(
         name: &'static str,
-        routes: Router,
+        front: Front,
         limits: Limits,
         certificates: Option<Certificates>,
         state: &AppState,
         stopping: CancellationToken,
     ) -> Self {
-        let served = Served { name, routes, limits, certificates, state: state.clone(), stopping };
+        let served = Served { name, front, limits, certificates, state: state.clone(), stopping };
         Self { served: Arc::new(served), slots: Slots::new(&limits) }
     }
 

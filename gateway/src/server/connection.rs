@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -20,7 +19,7 @@ use super::{
     Certificates,
     requests::{Activity, Requests},
 };
-use crate::{AppState, config::Limits, peer::Peer};
+use crate::{AppState, config::Limits, front::Front, peer::Peer};
 
 /// The largest head of a request, in bytes: URI and headers.
 const MAX_HEAD: usize = 32 * 1024;
@@ -48,7 +47,7 @@ const PING: Duration = Duration::from_secs(20);
 pub(super) struct Served {
     /// A label of metrics.
     pub(super) name: &'static str,
-    pub(super) routes: Router,
+    pub(super) front: Front,
     pub(super) limits: Limits,
     pub(super) certificates: Option<Certificates>,
     pub(super) state: AppState,
@@ -116,7 +115,7 @@ async fn speak(
     let address = *address;
     tracing::debug!(%address, ?protocol, known = certificate.is_some(), "a connection");
     let activity = Arc::<Activity>::default();
-    let requests = Requests::new(served.routes.clone(), peer, Arc::clone(&activity));
+    let requests = Requests::new(served.front.clone(), peer, Arc::clone(&activity));
     let builder = builder(&limits, protocol);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), requests));
     let ended = tokio::select! {

@@ -13,7 +13,6 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::{Body, Bytes},
     http::{Request, Response, StatusCode},
     routing::future::RouteFuture,
@@ -24,7 +23,7 @@ use tokio::time::sleep;
 use tower::Service;
 
 use super::connection::MAX_HEADERS;
-use crate::peer::Peer;
+use crate::{front::Front, peer::Peer};
 
 /// What a connection has done: requests that have begun, and answers that have been given away.
 #[derive(Debug, Default)]
@@ -88,14 +87,14 @@ impl Drop for Running {
 /// The requests of one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Requests {
-    routes: Router,
+    front: Front,
     peer: Peer,
     activity: Arc<Activity>,
 }
 
 impl Requests {
-    pub(super) fn new(routes: Router, peer: Peer, activity: Arc<Activity>) -> Self {
-        Self { routes, peer, activity }
+    pub(super) fn new(front: Front, peer: Peer, activity: Arc<Activity>) -> Self {
+        Self { front, peer, activity }
     }
 }
 
@@ -107,35 +106,43 @@ impl HyperService<Request<Incoming>> for Requests {
     fn call(&self, mut request: Request<Incoming>) -> Answering {
         let running = Running::begin(&self.activity);
         // HTTP/1 has this limit in its parser.
-        let route = (request.headers().len() <= MAX_HEADERS).then(|| {
+        let progress = if request.headers().len() > MAX_HEADERS {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            Progress::Made(Some(response))
+        } else if let Some(response) = self.front.at_once(&request, &self.peer) {
+            Progress::Made(Some(response))
+        } else {
             request.extensions_mut().insert(self.peer.clone());
-            self.routes.clone().call(request)
-        });
-        Answering { route, running: Some(running) }
+            Progress::Routed(self.front.routes().call(request))
+        };
+        Answering { progress, running: Some(running) }
     }
 }
 
 /// An answer that is being made.
 pub(super) struct Answering {
-    /// None if the request is not worth it.
-    route: Option<RouteFuture<Infallible>>,
+    progress: Progress,
     running: Option<Running>,
+}
+
+/// How far an answer is.
+enum Progress {
+    /// It waits to be given away.
+    Made(Option<Response<Body>>),
+    Routed(RouteFuture<Infallible>),
 }
 
 impl Future for Answering {
     type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = match &mut self.route {
-            Some(route) => match ready!(Pin::new(route).poll(context)) {
+        let response = match &mut self.progress {
+            Progress::Made(response) => response.take().unwrap_or_default(),
+            Progress::Routed(route) => match ready!(Pin::new(route).poll(context)) {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
-            None => {
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-                response
-            }
         };
         let running = self.running.take();
         Poll::Ready(Ok(response.map(|body| Answer { body, _running: running })))

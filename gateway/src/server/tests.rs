@@ -56,7 +56,7 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let certificates = tls.map(Watched::certificates);
-        let server = Server::new("public", routes, limits, certificates, &state, state.draining().clone());
+        let server = Server::new("public", routes.into(), limits, certificates, &state, state.draining().clone());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(server.accept(listener, shutdown.clone(), shutdown_timeout));
         Self { address, state, shutdown, task }
