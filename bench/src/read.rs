@@ -15,7 +15,7 @@ use tokio::{process::Command, task::JoinSet, time::interval};
 use tools::{Tools, free_port};
 
 use self::{
-    load::{Load, measure},
+    load::{Load, measure, measure_h2},
     steady::steady,
 };
 use crate::{
@@ -120,7 +120,8 @@ pub async fn run(args: Args) -> Result<Value> {
             }
         }
         let theirs = etcd.measure(&programs, args.seconds).await?;
-        println!("etcd: {theirs:.0} ranges per CPU second");
+        let h2 = measure_h2(&programs, &format!("{open_url}{path}"), None, args.seconds, &mut open).await?;
+        println!("etcd: {theirs:.0} ranges per CPU second; ours over HTTP/2 as well: {h2:.0}");
         ratio_etcd.push(one_key / theirs);
         let theirs = steady(&format!("{nginx_url}{path}"), args.rate, args.seconds).await?;
         nginx.check()?;

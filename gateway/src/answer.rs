@@ -1,5 +1,7 @@
 //! Answers and their headers.
 
+use std::cell::RefCell;
+
 use api::Mode;
 use axum::{
     body::{Body, Bytes},
@@ -29,12 +31,36 @@ const MAX_AGE: u64 = 5;
 /// The longest that a cache may keep an answer that is not given in mode `normal`.
 const MAX_AGE_DEGRADED: u64 = 1;
 
+/// How many headers an answer has room for before it has to move them.
+const HEADERS: usize = 24;
+
 /// The block, its age and the mode. No value of them comes from a stranger.
 pub(crate) fn registry_headers(headers: &mut HeaderMap, at: &At) {
-    headers.insert(BLOCK, at.block.number.into());
-    headers.insert(HEAD_AGE, at.head_age.as_secs().into());
-    headers.insert(NOW, at.now.into());
+    let [block, head_age, now] =
+        STAMP.with_borrow_mut(|stamp| stamp.write([at.block.number, at.head_age.as_secs(), at.now]));
+    headers.insert(BLOCK, block);
+    headers.insert(HEAD_AGE, head_age);
+    headers.insert(NOW, now);
     headers.insert(MODE, HeaderValue::from_static(at.mode.as_str()));
+}
+
+thread_local! {
+    static STAMP: RefCell<Stamp> = RefCell::default();
+}
+
+/// Numbers as they were written last: thousands of answers have the same.
+#[derive(Default)]
+struct Stamp([Option<(u64, HeaderValue)>; 3]);
+
+impl Stamp {
+    fn write(&mut self, numbers: [u64; 3]) -> [HeaderValue; 3] {
+        let mut last = self.0.iter_mut();
+        numbers.map(|number| match last.next() {
+            Some(Some((known, value))) if *known == number => value.clone(),
+            Some(slot) => slot.insert((number, number.into())).1.clone(),
+            None => number.into(),
+        })
+    }
 }
 
 /// An answer out of the index. A cache may keep it until the first of the live leases in it ends, but not for long.
@@ -54,9 +80,10 @@ pub(crate) fn ready(request: &HeaderMap, at: &At, ready: &Ready) -> Response {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     registry_headers(headers, &At { mode: ready.mode, ..*at });
-    if ready.index > 0 {
-        headers.insert(INDEX, ready.index.into());
+    if let Some(index) = &ready.index_header {
+        headers.insert(INDEX, index.clone());
     }
     headers.insert(header::ETAG, ready.tag(encoding).clone());
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));

@@ -108,6 +108,8 @@ fn slot(health: Health) -> usize {
 pub(crate) struct Ready {
     /// The index of the service that it is of.
     pub(crate) index: u64,
+    /// The same, as it is sent.
+    pub(crate) index_header: Option<HeaderValue>,
     /// The mode of the gateway, and that of the answer.
     pub(crate) asked: Mode,
     pub(crate) mode: Mode,
@@ -132,13 +134,13 @@ impl Ready {
             HeaderValue::try_from(format!("\"{}{suffix}\"", &hash[..32])).unwrap_or(HeaderValue::from_static("\"\""))
         };
         let tags = [tag(""), tag("-gzip"), tag("-zstd")];
-        let (index, due, members, compressed) = Default::default();
-        Self { index, asked: mode, mode, due, first_expiry, body, members, compressed, tags }
+        let (index, index_header, due, members, compressed) = Default::default();
+        Self { index, index_header, asked: mode, mode, due, first_expiry, body, members, compressed, tags }
     }
 
     /// The answer of a service as of its `index`, asked for in a mode, until something is `due`.
     pub(crate) fn of_service(self, index: u64, asked: Mode, due: Option<u64>, members: Vec<Member>) -> Self {
-        Self { index, asked, due, members, ..self }
+        Self { index, index_header: Some(index.into()), asked, due, members, ..self }
     }
 
     /// The bytes to send to who accepts this encoding, and how they are encoded: small ones are as they are.

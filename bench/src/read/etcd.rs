@@ -11,7 +11,7 @@ use tools::free_port;
 
 use super::{
     file,
-    load::{Programs, measure_grpc},
+    load::{Programs, measure_h2},
 };
 use crate::world::Process;
 
@@ -64,7 +64,7 @@ impl Etcd {
     /// Ranges per second of its CPU.
     pub async fn measure(&mut self, programs: &Programs, seconds: u32) -> Result<f64> {
         let url = format!("{}/etcdserverpb.KV/Range", self.url);
-        measure_grpc(programs, &url, &self.range, seconds, &mut self.process).await
+        measure_h2(programs, &url, Some(&self.range), seconds, &mut self.process).await
     }
 
     async fn ready(&mut self) -> Result<()> {

@@ -119,32 +119,23 @@ async fn check(load: &Load) -> Result<()> {
     Ok(())
 }
 
-/// Requests over HTTP/2 with the bytes of a file, per second of CPU that the server took for them.
-pub async fn measure_grpc(
+/// Requests over HTTP/2, eight at once on each of eight connections, per second of CPU that the server took for them. With
+/// the bytes of a file they are calls of gRPC.
+pub async fn measure_h2(
     programs: &Programs,
     url: &str,
-    body: &Path,
+    call: Option<&Path>,
     seconds: u32,
     server: &mut Process,
 ) -> Result<f64> {
     let duration = seconds.to_string();
     let mut command = Command::new(&programs.h2load);
-    command.args([
-        "-c",
-        "8",
-        "-m",
-        "8",
-        "-t",
-        "1",
-        "-D",
-        &duration,
-        "-H",
-        "content-type: application/grpc",
-        "-H",
-        "te: trailers",
-    ]);
+    command.args(["-c", "8", "-m", "8", "-t", "1", "-D", &duration]);
+    if let Some(call) = call {
+        command.args(["-H", "content-type: application/grpc", "-H", "te: trailers", "-d"]).arg(call);
+    }
     let before = server.cpu()?;
-    let text = output(command.arg("-d").arg(body).arg(url)).await?;
+    let text = output(command.arg(url)).await?;
     let took = server.cpu()? - before;
     server.check()?;
     // requests: 71 total, 71 started, 71 done, 71 succeeded, 0 failed, 0 errored, 0 timeout
