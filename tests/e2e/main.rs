@@ -1,6 +1,7 @@
 //! End-to-end tests: one binary, a module per behaviour.
 
 mod bad_queries;
+mod caching_proxy;
 mod check;
 mod cut_wire;
 mod differential;

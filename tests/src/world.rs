@@ -189,16 +189,25 @@ impl World {
         self.indexer.take().context("no indexer runs")
     }
 
-    /// Starts a gateway on a free port.
-    pub async fn start_gateway(&mut self) -> Result<()> {
-        let config = gateway::Config {
+    /// How the gateway of this world is configured: on free ports.
+    pub fn gateway_config(&self) -> Result<gateway::Config> {
+        Ok(gateway::Config {
             listen: ([127, 0, 0, 1], 0).into(),
             admin_listen: Some(([127, 0, 0, 1], 0).into()),
             database_url: database::reader(&self.database_url)?,
             poll_interval: Duration::from_millis(50),
             snapshot: self.snapshot.clone(),
             ..gateway::Config::default()
-        };
+        })
+    }
+
+    /// Starts a gateway.
+    pub async fn start_gateway(&mut self) -> Result<()> {
+        self.start_gateway_with(self.gateway_config()?).await
+    }
+
+    /// Starts a gateway that is configured in another way.
+    pub async fn start_gateway_with(&mut self, config: gateway::Config) -> Result<()> {
         let gateway = gateway::Gateway::bind(config, self.clock.clone()).await?;
         let url = format!("http://{}", gateway.local_addr());
         let admin_url = format!("http://{}", gateway.admin_addr().context("no address for operators")?);
