@@ -18,6 +18,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use domain::{Clock, InstanceId};
 use e2e::{World, cache::CachingProxy, pace::Pace, wait::unix_seconds, world::OWNER};
+use flate2::read::GzDecoder;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use serde_json::Value;
@@ -27,7 +28,7 @@ mod fleet;
 use fleet::{Fleet, SERVICES};
 
 /// How many times time moves on.
-const STEPS: u32 = 400;
+const STEPS: u32 = 300;
 
 /// For how long a cache may serve somebody who has deregistered: the longest `max-age`, and the second that `Age` leaves out.
 const LEFT_FOR: Duration = Duration::from_secs(6);
@@ -59,6 +60,8 @@ struct Play<'a> {
     near: CachingProxy,
     far: CachingProxy,
     seen: Seen,
+    /// The time of the newest block.
+    head: u64,
     /// Who was answered with, and had not expired.
     known: BTreeSet<InstanceId>,
 }
@@ -69,11 +72,7 @@ async fn nobody_who_has_expired_is_served_neither_by_the_gateway_nor_by_a_cache(
     let seed: u64 = given.unwrap_or_else(|| RandomState::new().hash_one(0));
     println!("PROPTEST_RNG_SEED={seed}");
 
-    let mut world = World::start().await?;
-    world.take_gateway()?.stop().await?;
-    let poll_interval = Duration::from_millis(10);
-    world.start_gateway_with(gateway::Config { poll_interval, ..world.gateway_config()? }).await?;
-    world.synced().await?;
+    let world = World::start_eager().await?;
     let far = CachingProxy::start(world.url("")?, world.clock.clone()).await?;
     let mut play = Play {
         world: &world,
@@ -83,6 +82,7 @@ async fn nobody_who_has_expired_is_served_neither_by_the_gateway_nor_by_a_cache(
         near: CachingProxy::start(far.url(), world.clock.clone()).await?,
         far,
         seen: Seen::default(),
+        head: world.chain.time().await?,
         known: BTreeSet::new(),
     };
     play.pace.pass(Duration::from_secs(1)).await?;
@@ -114,25 +114,24 @@ async fn nobody_who_has_expired_is_served_neither_by_the_gateway_nor_by_a_cache(
 impl Play<'_> {
     async fn block(&mut self) -> Result<()> {
         // The first blocks tell the gateway how early blocks can be.
-        let last = self.world.chain.time().await?;
         let is_late = self.seen.normal > 0 && self.fleet.rng.random_bool(0.5);
         let late = if is_late { self.fleet.rng.random_range(0..=3) } else { 0 };
-        let late = late.min(self.pace.time().saturating_sub(last + 1));
+        let late = late.min(self.pace.time().saturating_sub(self.head + 1));
         let calls = self.fleet.calls(self.pace.time() - late, self.world.clock.monotonic());
-        self.pace.late_block(calls, late).await
+        self.pace.late_block(calls, late).await?;
+        self.head = self.world.chain.time().await?;
+        Ok(())
     }
 
     /// Asks the gateway and one of the caches for each service.
     async fn ask(&mut self) -> Result<()> {
         for service in SERVICES {
             let path = format!("/v1/namespaces/{OWNER}/services/{service}/instances");
-            let (now, direct) = {
-                let answer = self.get(&self.world.url(&path)?).await?;
-                (answer.now, answer)
-            };
+            let direct = self.get(&self.world.url(&path)?).await?;
+            let now = direct.now;
             let live: BTreeSet<InstanceId> = self.fleet.live(service, now).into_iter().collect();
             let served: BTreeSet<InstanceId> = direct.instances.iter().map(|(id, _)| *id).collect();
-            let head = self.world.chain.time().await?;
+            let head = self.head;
             ensure!((head..=self.pace.time()).contains(&now), "{now} is not between {head} and {}", self.pace.time());
             if direct.mode == "normal" {
                 self.seen.normal += 1;
@@ -144,11 +143,11 @@ impl Play<'_> {
             for id in &served {
                 ensure!(self.fleet.instances[id].left.is_none(), "{id} has left");
             }
-            self.seen.expired += self
-                .known
-                .extract_if(.., |id| self.fleet.instances[id].service == service && !served.contains(id))
-                .filter(|id| self.fleet.instances[id].left.is_none())
-                .count() as u64;
+            for gone in self.known.difference(&served) {
+                let one = &self.fleet.instances[gone];
+                self.seen.expired += u64::from(one.service == service && one.left.is_none());
+            }
+            self.known.retain(|id| self.fleet.instances[id].service != service);
             self.known.extend(live);
             self.ask_cache(&path, now).await?;
         }
@@ -192,11 +191,9 @@ impl Play<'_> {
         let mut bytes = response.bytes().await?.to_vec();
         if is_compressed {
             self.seen.compressed += 1;
-            bytes = {
-                let mut plain = Vec::new();
-                flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut plain)?;
-                plain
-            };
+            let mut plain = Vec::new();
+            GzDecoder::new(&*bytes).read_to_end(&mut plain)?;
+            bytes = plain;
         }
         let body: Value = serde_json::from_slice(&bytes)?;
         ensure!(body["mode"] == mode.as_str(), "{url}: {mode}, {body}");
