@@ -16,6 +16,7 @@ mod other_chain;
 mod readiness;
 mod reindex;
 mod reorg;
+mod replica;
 mod restart;
 mod scenarios;
 mod silence;

@@ -8,6 +8,7 @@
 //! - [`pace`]: a chain and a gateway whose clocks go together
 //! - [`part`]: an indexer or gateway that can be stopped and started again
 //! - [`database`]: one Postgres for all tests of a process, a database for each
+//! - [`replica`]: a Postgres that follows another one
 //! - [`watched`]: an indexer whose probes are asked, by a clock of the test's
 //! - [`cache`]: a caching proxy before a gateway
 //! - [`relay`]: a wire to Postgres that can be cut
@@ -18,6 +19,7 @@ pub mod database;
 pub mod pace;
 pub mod part;
 pub mod relay;
+pub mod replica;
 pub mod wait;
 pub mod watched;
 pub mod world;
