@@ -78,7 +78,7 @@ async fn slow_readers_cost_no_memory_and_get_what_is_when_they_read_on() -> Resu
     known.read().await?;
     let last = known.index;
     drop(known);
-    let mut slow = vec![silent(&world).await?, silent(&world).await?];
+    let mut slow = [silent(&world).await?, silent(&world).await?];
     watchers(&world, |watchers| watchers >= 2).await?;
     eventually("they are cut", async || {
         change(&world, &ids, 3).await.ok()?;

@@ -237,11 +237,19 @@ impl World {
     pub async fn synced(&self) -> Result<()> {
         let head = self.chain.head().await?;
         let hash = head.hash.to_string();
-        eventually(&format!("the gateway at block {head}"), async || {
+        let what = format!("the gateway at block {head}");
+        let synced = eventually(&what, async || {
             let (status, body) = self.get("/v1/services").await.ok()?;
             (status == 200 && body["block"]["hash"] == hash.as_str()).then_some(())
-        })
-        .await
+        });
+        match synced.await {
+            Ok(()) => Ok(()),
+            // Which of the two is behind.
+            Err(error) => {
+                let (next, answer) = (database::next_block(&self.database_url).await, self.get("/v1/services").await);
+                Err(error.context(format!("next in the index is {next:?}; the gateway says {answer:?}")))
+            }
+        }
     }
 
     /// Waits until all days before this one are rolled up, and heartbeats that need not be kept are gone.
