@@ -106,8 +106,8 @@ async fn nobody_who_has_expired_is_served_neither_by_the_gateway_nor_by_a_cache(
     println!("near {near:?}, far {far:?}, {seen:?}, instances: {}", play.fleet.instances.len());
     ensure!(near.fresh > 100 && far.fresh > 100, "the caches were of no use: {near:?} {far:?}");
     ensure!(near.revalidated > 10 && far.revalidated > 10, "nothing was asked for again: {near:?} {far:?}");
-    ensure!(seen.normal > 1_000 && seen.cached > 500 && seen.compressed > 100, "{seen:?}");
-    ensure!(seen.expired >= 5, "nobody died: {seen:?}");
+    ensure!(seen.normal > 600 && seen.cached > 500 && seen.compressed > 100, "{seen:?}");
+    ensure!(seen.expired >= 3, "nobody died: {seen:?}");
     Ok(())
 }
 

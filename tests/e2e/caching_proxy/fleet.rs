@@ -79,9 +79,9 @@ impl Fleet {
                 Some(next) if next <= time => {
                     one.next = Some(time + one.ttl / 3);
                     match chance {
-                        chance if chance < 0.04 => one.next = None,
+                        chance if chance < 0.08 => one.next = None,
                         // Forgets this one.
-                        chance if chance < 0.10 => {}
+                        chance if chance < 0.14 => {}
                         _ => {
                             beats.push(id.0);
                             one.last_heartbeat = time;
