@@ -109,11 +109,17 @@ impl Chain {
 
     /// Sends calls of one account into one block, and checks that all succeeded.
     pub async fn send_all<C: SolCall>(&self, from: Address, calls: &[C]) -> Result<()> {
-        let mut hashes = Vec::with_capacity(calls.len());
+        let time = self.time().await? + 1;
+        self.send_all_at(from, calls.iter().map(|call| call.abi_encode().into()), time).await
+    }
+
+    /// Sends encoded calls of one account into one block at an exact time, and checks that all succeeded.
+    pub async fn send_all_at(&self, from: Address, calls: impl IntoIterator<Item = Bytes>, time: u64) -> Result<()> {
+        let mut hashes = Vec::new();
         for call in calls {
-            hashes.push(self.queue(self.transaction(from, call)).await?);
+            hashes.push(self.queue(self.encoded(from, call)).await?);
         }
-        self.mine_after(1).await?;
+        self.mine_at(time).await?;
         for hash in hashes {
             self.succeeded(hash).await?;
         }
@@ -184,11 +190,12 @@ impl Chain {
     }
 
     fn transaction(&self, from: Address, call: &impl SolCall) -> TransactionRequest {
-        TransactionRequest::default()
-            .with_from(from)
-            .with_to(self.registry)
-            .with_gas_limit(2_000_000)
-            .with_input(call.abi_encode())
+        self.encoded(from, call.abi_encode().into())
+    }
+
+    fn encoded(&self, from: Address, call: Bytes) -> TransactionRequest {
+        let tx = TransactionRequest::default().with_from(from).with_to(self.registry);
+        tx.with_gas_limit(2_000_000).with_input(call)
     }
 
     /// Fees are fixed so that the block's hash is.

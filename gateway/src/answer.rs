@@ -96,8 +96,9 @@ pub(crate) fn ready(request: &HeaderMap, at: &At, ready: &Ready) -> Response {
 }
 
 fn max_age(at: &At, ready: &Ready) -> HeaderValue {
-    let most = if ready.mode == Mode::Normal { MAX_AGE } else { MAX_AGE_DEGRADED };
-    HeaderValue::from_static(match ready.first_expiry.map_or(most, |expiry| expiry.saturating_sub(at.now).min(most)) {
+    // A cache has no chain time of its own: the next block may end a lease that by now still runs.
+    let (most, from) = if ready.mode == Mode::Normal { (MAX_AGE, at.next) } else { (MAX_AGE_DEGRADED, at.now) };
+    HeaderValue::from_static(match ready.first_expiry.map_or(most, |expiry| expiry.saturating_sub(from).min(most)) {
         0 => "public, max-age=0",
         1 => "public, max-age=1",
         2 => "public, max-age=2",

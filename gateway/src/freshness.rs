@@ -36,6 +36,8 @@ pub(crate) struct At {
     pub(crate) finalized: u64,
     /// Chain time in seconds.
     pub(crate) now: u64,
+    /// Chain time in seconds if a block came this moment.
+    pub(crate) next: u64,
     pub(crate) mode: Mode,
     /// How long ago the indexer was last seen at the chain's tip.
     pub(crate) head_age: Duration,
@@ -54,6 +56,8 @@ pub(crate) struct Freshness {
     answered: Option<Duration>,
     /// When this head was seen first.
     seen: Duration,
+    /// The time of the block that came earliest for its time, and when it came: the next one may be as early.
+    earliest: (u64, Duration),
     /// The usual time between two blocks, in seconds.
     usual: Option<f64>,
     /// When the chain last came back after it stood still, by its own time.
@@ -66,7 +70,8 @@ impl Freshness {
     pub(crate) fn first(checkpoint: &Checkpoint, monotonic: Duration) -> Self {
         let time = ChainTime { head: checkpoint.head_time, confirmed: monotonic };
         let (kept_for, reached, answered) = (Duration::ZERO, time.head, Some(monotonic));
-        Self { time, kept_for, reached, answered, seen: monotonic, usual: None, resumed: 0 }
+        let earliest = (checkpoint.head_time, monotonic);
+        Self { time, kept_for, reached, answered, seen: monotonic, earliest, usual: None, resumed: 0 }
     }
 
     /// What was on disk, with the age of its head. [`Mode::Stale`] until Postgres answers.
@@ -90,6 +95,10 @@ impl Freshness {
     fn with_block(mut self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) -> Self {
         let (stood, long) = (self.stands(monotonic), self.stands_after());
         self.seen = monotonic;
+        // One that is later than that has not come late: the chain stood still, or its clock is not like ours.
+        if !(1..long.as_secs()).contains(&self.next_time(monotonic).saturating_sub(now.head_time)) {
+            self.earliest = (now.head_time, monotonic);
+        }
         let Some(blocks @ 1..) = now.head.number.checked_sub(known.head.number) else { return self };
         let each = per(now.head_time.saturating_sub(known.head_time), blocks);
         // A chain whose blocks were there all along, and that we did not see, did not stand still.
@@ -116,6 +125,15 @@ impl Freshness {
         self.time.now(monotonic.saturating_add(self.kept_for)).max(self.reached)
     }
 
+    /// The time that a block would have, in seconds, if it came now. Between two blocks it runs away from [`now`](Self::now),
+    /// which each confirmation takes back to the head.
+    fn next_time(&self, monotonic: Duration) -> u64 {
+        let (time, seen) = self.earliest;
+        let since = monotonic.saturating_sub(seen);
+        // Blocks have whole seconds: part of one may be a whole one by their clock.
+        time.saturating_add(since.as_secs()).saturating_add(u64::from(since.subsec_nanos() > 0))
+    }
+
     /// What an answer given at the monotonic time `monotonic` is true at.
     pub(crate) fn at(&self, checkpoint: &Checkpoint, monotonic: Duration) -> At {
         let head_age = self.time.age(monotonic.saturating_add(self.kept_for));
@@ -132,8 +150,9 @@ impl Freshness {
             time: timestamp::from_seconds(checkpoint.head_time),
         };
         let (now, head_time, resumed) = (self.now(monotonic), checkpoint.head_time, self.resumed);
+        let next = self.next_time(monotonic).max(now);
         let domain::Heads { safe, finalized, .. } = checkpoint.heads;
-        At { block, head_time, resumed, safe, finalized, now, mode, head_age }
+        At { block, head_time, resumed, safe, finalized, now, next, mode, head_age }
     }
 }
 

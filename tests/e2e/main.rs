@@ -1,8 +1,10 @@
 //! End-to-end tests: one binary, a module per behaviour.
 
 mod bad_queries;
+mod caching_proxy;
 mod check;
 mod cut_wire;
+mod database_lost;
 mod differential;
 mod expiry;
 mod governance;
@@ -14,6 +16,8 @@ mod other_chain;
 mod readiness;
 mod reindex;
 mod reorg;
+mod replica;
 mod restart;
 mod scenarios;
+mod silence;
 mod snapshot;

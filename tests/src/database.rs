@@ -67,6 +67,12 @@ pub async fn count(database_url: &str, table: &'static str) -> Result<i64> {
     Ok(sqlx::query_scalar(sql).fetch_one(&mut connection).await?)
 }
 
+/// The next block to be indexed, and what is wrong with the one before.
+pub async fn next_block(database_url: &str) -> Result<(i64, Option<String>)> {
+    let mut connection = PgConnection::connect(database_url).await?;
+    Ok(sqlx::query_as("SELECT next_block, problem FROM checkpoint").fetch_one(&mut connection).await?)
+}
+
 /// How far the history is kept and rolled up.
 pub async fn upkeep(database_url: &str) -> Result<store::rows::Upkeep> {
     let pool = schema::connect_read_only(database_url).await?;

@@ -5,15 +5,21 @@
 //!
 //! In reading order:
 //! - [`world`]: the world and its parts
+//! - [`pace`]: a chain and a gateway whose clocks go together
 //! - [`part`]: an indexer or gateway that can be stopped and started again
 //! - [`database`]: one Postgres for all tests of a process, a database for each
+//! - [`replica`]: a Postgres that follows another one
 //! - [`watched`]: an indexer whose probes are asked, by a clock of the test's
+//! - [`cache`]: a caching proxy before a gateway
 //! - [`relay`]: a wire to Postgres that can be cut
 //! - [`wait`]: waiting for conditions
 
+pub mod cache;
 pub mod database;
+pub mod pace;
 pub mod part;
 pub mod relay;
+pub mod replica;
 pub mod wait;
 pub mod watched;
 pub mod world;

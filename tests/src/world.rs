@@ -35,6 +35,8 @@ pub struct World {
     pub database_url: String,
     /// For how many days the indexer keeps heartbeats, when it is started.
     pub keep_heartbeats: u64,
+    /// How often the gateway looks for news though nobody rings, when it is started.
+    pub gateway_poll: Duration,
     /// Where the gateway keeps what it knows, when it is started.
     pub snapshot: Option<PathBuf>,
     anvil: Option<Anvil>,
@@ -52,6 +54,15 @@ impl World {
     /// A fresh chain with the registry on it, indexed and served.
     pub async fn start() -> Result<Self> {
         Self::start_at(GENESIS_TIME).await
+    }
+
+    /// The same with a gateway that looks for news all the time, for a test that moves the clock and waits each time until
+    /// the gateway has heard that the chain has no new block.
+    pub async fn start_eager() -> Result<Self> {
+        let mut world = Self::empty(anvil_config(GENESIS_TIME)).await?;
+        world.gateway_poll = Duration::from_millis(5);
+        world.deploy_and_run().await?;
+        Ok(world)
     }
 
     /// The same with a genesis at another time, and so with another hash.
@@ -119,6 +130,7 @@ impl World {
             clock: ManualClock::new(),
             database_url: database::create().await?,
             keep_heartbeats: 30,
+            gateway_poll: Duration::from_millis(50),
             snapshot: None,
             // Started again, it must be found where it was.
             anvil_config: AnvilConfig { port: Some(anvil.port()), ..anvil_config },
@@ -189,16 +201,25 @@ impl World {
         self.indexer.take().context("no indexer runs")
     }
 
-    /// Starts a gateway on a free port.
-    pub async fn start_gateway(&mut self) -> Result<()> {
-        let config = gateway::Config {
+    /// How the gateway of this world is configured: on free ports.
+    pub fn gateway_config(&self) -> Result<gateway::Config> {
+        Ok(gateway::Config {
             listen: ([127, 0, 0, 1], 0).into(),
             admin_listen: Some(([127, 0, 0, 1], 0).into()),
             database_url: database::reader(&self.database_url)?,
-            poll_interval: Duration::from_millis(50),
+            poll_interval: self.gateway_poll,
             snapshot: self.snapshot.clone(),
             ..gateway::Config::default()
-        };
+        })
+    }
+
+    /// Starts a gateway.
+    pub async fn start_gateway(&mut self) -> Result<()> {
+        self.start_gateway_with(self.gateway_config()?).await
+    }
+
+    /// Starts a gateway that is configured in another way.
+    pub async fn start_gateway_with(&mut self, config: gateway::Config) -> Result<()> {
         let gateway = gateway::Gateway::bind(config, self.clock.clone()).await?;
         let url = format!("http://{}", gateway.local_addr());
         let admin_url = format!("http://{}", gateway.admin_addr().context("no address for operators")?);
@@ -216,11 +237,19 @@ impl World {
     pub async fn synced(&self) -> Result<()> {
         let head = self.chain.head().await?;
         let hash = head.hash.to_string();
-        eventually(&format!("the gateway at block {head}"), async || {
+        let what = format!("the gateway at block {head}");
+        let synced = eventually(&what, async || {
             let (status, body) = self.get("/v1/services").await.ok()?;
             (status == 200 && body["block"]["hash"] == hash.as_str()).then_some(())
-        })
-        .await
+        });
+        match synced.await {
+            Ok(()) => Ok(()),
+            // Which of the two is behind.
+            Err(error) => {
+                let (next, answer) = (database::next_block(&self.database_url).await, self.get("/v1/services").await);
+                Err(error.context(format!("next in the index is {next:?}; the gateway says {answer:?}")))
+            }
+        }
     }
 
     /// Waits until all days before this one are rolled up, and heartbeats that need not be kept are gone.

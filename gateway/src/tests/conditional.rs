@@ -117,3 +117,29 @@ async fn an_answer_that_is_ready_ends_with_the_first_lease_in_it() {
     assert!(index(&after) > index(&before), "{} after {}", index(&after), index(&before));
     assert!(index(&before) >= 1);
 }
+
+#[tokio::test]
+async fn a_cache_keeps_no_lease_that_the_next_block_may_end() {
+    let mut world = World::with([("payments", "a1", |row| row.lease.ttl = 40)]);
+    let age = async |world: &World| world.get(PATH).await.header("cache-control").to_owned();
+    for second in 0..38 {
+        // A block takes long: chain time stands at the head, whose leases all run.
+        let left = (40 - second).min(5);
+        assert_eq!(age(&world).await, format!("public, max-age={left}"), "after {second} s");
+        world.clock.advance(Duration::from_secs(1));
+        world.poll(true);
+    }
+    assert_eq!(world.get("/v1/services").await.body["now"], "2023-11-14T22:13:21Z");
+
+    // It has the time at which it was made, and comes late: the one after it need not.
+    world.rows.checkpoint.head_time += 36;
+    world.rows.checkpoint.head.number += 1;
+    world.poll(true);
+    assert_eq!(age(&world).await, "public, max-age=2", "not 4");
+    world.clock.advance(Duration::from_millis(100));
+    assert_eq!(age(&world).await, "public, max-age=1");
+    world.clock.advance(Duration::from_secs(3));
+    world.poll(true);
+    assert_eq!(age(&world).await, "public, max-age=0");
+    assert_eq!(world.labels("").await, ["a1"]);
+}
