@@ -17,3 +17,4 @@ mod reorg;
 mod restart;
 mod scenarios;
 mod snapshot;
+mod watching;

@@ -35,9 +35,6 @@ pub struct Args {
     /// With --watch: tell of renewed leases too
     #[arg(long, requires = "watch")]
     pub heartbeats: bool,
-    /// Which instances
-    #[command(flatten)]
-    pub wanted: WantedArgs,
     /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
@@ -47,6 +44,9 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which instances
+    #[command(flatten)]
+    pub wanted: WantedArgs,
 }
 
 /// Runs it.
