@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        authority, chain, completions, deregister, discover, endorse, gateway, heartbeat, indexer, key, namespace,
-        operator, reap, register, relay, status, transfer, up, update,
+        authority, chain, completions, deregister, discover, endorse, gateway, heartbeat, history, indexer, key,
+        namespace, operator, reap, register, relay, status, transfer, up, update, uptime,
     },
     exit,
     logs::{LogFormat, LogLevel},
@@ -70,6 +70,8 @@ pub enum Command {
     Endorse(endorse::Args),
     Reap(reap::Args),
     Discover(discover::Args),
+    History(history::Args),
+    Uptime(uptime::Args),
     Status(status::Args),
     #[command(subcommand)]
     Key(key::Command),

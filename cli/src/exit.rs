@@ -146,10 +146,10 @@ fn of_chain(error: &ChainError) -> Exit {
 
 fn of_discover(error: &DiscoverError) -> Exit {
     match error {
-        DiscoverError::BadUrl(_) => Exit::Usage,
+        DiscoverError::BadUrl(_) | DiscoverError::Key(_) => Exit::Usage,
         error if error.is_unknown() => Exit::NothingLive,
         error if error.is_unavailable() => Exit::Unreachable,
-        DiscoverError::Problem(_) => Exit::Usage,
+        DiscoverError::Problem(_) if !error.is_transient() => Exit::Usage,
         _ => Exit::Failed,
     }
 }

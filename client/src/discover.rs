@@ -1,18 +1,43 @@
-//! Asks a gateway. Reading needs no key and no node.
+//! Asks a gateway. Reading needs no node, and a key only where the gateway wants one.
+//!
+//! In reading order: [`Gateway`] asks; `wanted` is which instances; `watch` and `change` are about what becomes of them,
+//! `past` about what was; `key` is as whom, `error` why there is no answer.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
-use api::{DiscoveryHealth, Health, InstanceAnswer, InstancesAnswer, Problem, ServicesAnswer};
+use api::{DiscoveryHealth, InstanceAnswer, InstancesAnswer, ServicesAnswer};
 use domain::InstanceId;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{
+    RequestBuilder, Response, StatusCode,
+    header::{AUTHORIZATION, ETAG, HeaderMap, IF_NONE_MATCH},
+};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
 use crate::{
     chain::{causes, http},
-    redact::{SecretUrl, UrlError},
+    redact::SecretUrl,
     service::Service,
 };
+
+mod change;
+mod error;
+mod key;
+mod past;
+mod wanted;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, ChangeKind};
+pub use error::DiscoverError;
+pub use key::{GatewayKey, GatewayKeyError};
+pub use past::HistoryWanted;
+pub use wanted::Wanted;
+pub use watch::Watch;
+
+use key::KeySource;
 
 /// How long an answer may take by default.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,52 +49,8 @@ const MAX_ANSWER: usize = 64 << 20;
 pub struct Gateway {
     url: SecretUrl,
     http: reqwest::Client,
-    key: Option<GatewayKey>,
-}
-
-/// What a gateway wants to see before it answers: an API key or a JWT. No `Debug` shows it.
-#[derive(Debug, Clone)]
-pub struct GatewayKey(HeaderValue);
-
-/// A text that is no key. It does not repeat the text, which may be one with a flaw.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no key of a gateway: an API key begins with rck_, a JWT has three parts with dots between, neither has blanks"
-)]
-pub struct GatewayKeyError(());
-
-impl FromStr for GatewayKey {
-    type Err = GatewayKeyError;
-
-    /// Reads a key; what editors put after it is no part of it.
-    fn from_str(text: &str) -> Result<Self, GatewayKeyError> {
-        let text = text.trim_end_matches(['\r', '\n']);
-        let is_key =
-            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
-        let value = is_key.then(|| HeaderValue::try_from(format!("Bearer {text}")).ok()).flatten();
-        let mut value = value.ok_or(GatewayKeyError(()))?;
-        value.set_sensitive(true);
-        Ok(Self(value))
-    }
-}
-
-/// Which instances of a service are wanted; by default all live ones.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted {
-    /// A range of semantic versions, such as `^1.2`.
-    pub version: Option<String>,
-    /// Tags, all of which an instance must have.
-    pub tags: Vec<String>,
-    /// `zone` of the metadata.
-    pub zone: Option<String>,
-    /// `region` of the metadata.
-    pub region: Option<String>,
-    /// Fields of the metadata and their values.
-    pub meta: Vec<(String, String)>,
-    /// Also those that are not live.
-    pub all: bool,
-    /// At most so many.
-    pub limit: Option<u32>,
+    patience: Duration,
+    key: Option<KeySource>,
 }
 
 /// What a gateway answered about a service.
@@ -79,54 +60,9 @@ pub struct Found {
     pub answer: InstancesAnswer,
     /// The chain time at which it was true.
     pub now: OffsetDateTime,
-}
-
-/// Why a gateway gave no answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DiscoverError {
-    /// The URL is none that a gateway answers at.
-    #[error("the gateway URL is {0}")]
-    BadUrl(UrlError),
-    /// No answer.
-    #[error("cannot reach the gateway at {url}: {reason}")]
-    Unreachable {
-        /// The gateway.
-        url: String,
-        /// What the transport said.
-        reason: String,
-    },
-    /// The gateway said what is wrong.
-    #[error("{}", said(.0))]
-    Problem(Box<Problem>),
-    /// An answer that no gateway gives.
-    #[error(
-        "{url} answers with status {status} something that no gateway answers: is it the gateway's URL? ({reason})"
-    )]
-    NoGateway {
-        /// Who answered.
-        url: String,
-        /// With which HTTP status.
-        status: u16,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl DiscoverError {
-    /// Whether the gateway says that it knows nothing of this name or id.
-    pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Problem(problem) if problem.status == 404)
-    }
-
-    /// Whether the gateway or its index cannot be reached, or is not ready.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } => true,
-            Self::Problem(problem) => problem.status >= 500,
-            Self::BadUrl(_) | Self::NoGateway { .. } => false,
-        }
-    }
+    /// What to wait from: see [`Gateway::changed_since`]. None as of a block that is safe or finalized.
+    pub index: Option<u64>,
+    etag: Option<String>,
 }
 
 impl Gateway {
@@ -138,13 +74,7 @@ impl Gateway {
         let url = url.clone().with_scheme(&["http", "https"]).map_err(DiscoverError::BadUrl)?;
         let http = http(&url, patience)
             .map_err(|error| DiscoverError::Unreachable { url: url.to_string(), reason: causes(&error) })?;
-        Ok(Self { url, http, key: None })
-    }
-
-    /// The same gateway, asked as somebody that it knows.
-    #[must_use]
-    pub fn with_key(self, key: GatewayKey) -> Self {
-        Self { key: Some(key), ..self }
+        Ok(Self { url, http, patience, key: None })
     }
 
     /// Where it is.
@@ -157,13 +87,45 @@ impl Gateway {
     /// # Errors
     /// [`DiscoverError::Problem`] with status 404 if nobody ever registered an instance of it; others.
     pub async fn instances(&self, service: &Service, wanted: &Wanted) -> Result<Found, DiscoverError> {
-        let namespace = service.namespace.to_string();
-        let path = ["v1", "namespaces", &namespace, "services", &service.name, "instances"];
-        let (answer, headers): (InstancesAnswer, _) = self.get_with_headers(&path, &wanted.pairs()).await?;
-        let now = headers.get("x-registry-now").and_then(|now| now.to_str().ok()?.parse().ok());
-        // A cache on the way may have dropped it.
-        let now = now.map_or(answer.block.time, api::timestamp::from_seconds);
-        Ok(Found { answer, now })
+        let response = self.list(service, wanted.pairs(), |request| request).await?;
+        self.found(response).await
+    }
+
+    /// The same as before if nothing changed since, which costs next to nothing; else as [`Self::instances`].
+    ///
+    /// # Errors
+    /// As [`Self::instances`].
+    pub async fn refresh(&self, service: &Service, wanted: &Wanted, known: Found) -> Result<Found, DiscoverError> {
+        let etag = known.etag.as_deref();
+        let ask = |request: RequestBuilder| etag.into_iter().fold(request, |ask, etag| ask.header(IF_NONE_MATCH, etag));
+        let response = self.list(service, wanted.pairs(), ask).await?;
+        if response.status() != StatusCode::NOT_MODIFIED {
+            return self.found(response).await;
+        }
+        let now = now(response.headers()).unwrap_or(known.now);
+        Ok(Found { now, index: index(response.headers()).or(known.index), ..known })
+    }
+
+    /// A blocking query: answers when the service changes after `index`, which is that of an answer, or when `wait` is over,
+    /// up to 10 minutes; then the answer may be the same. If its index is lower than the one before, go on from it all
+    /// the same. [`Self::watch`] does this by itself.
+    ///
+    /// # Errors
+    /// As [`Self::instances`].
+    pub async fn changed_since(
+        &self,
+        service: &Service,
+        wanted: &Wanted,
+        index: u64,
+        wait: Duration,
+    ) -> Result<Found, DiscoverError> {
+        let mut query = wanted.pairs();
+        query.push(("index".to_owned(), index.to_string()));
+        query.push(("wait".to_owned(), format!("{}ms", wait.as_millis())));
+        // The gateway takes up to a sixteenth more.
+        let limit = wait.saturating_add(wait / 16).saturating_add(self.patience);
+        let response = self.list(service, query, |request| request.timeout(limit)).await?;
+        self.found(response).await
     }
 
     /// One instance, in whatever status.
@@ -191,72 +153,108 @@ impl Gateway {
         self.get(&["v1", "discovery", "health"], &[]).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(String, String)]) -> Result<T, DiscoverError> {
-        Ok(self.get_with_headers(path, query).await?.0)
+    async fn list(
+        &self,
+        service: &Service,
+        query: Vec<(String, String)>,
+        shape: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, DiscoverError> {
+        let namespace = service.namespace.to_string();
+        let path = ["v1", "namespaces", &namespace, "services", &service.name, "instances"];
+        self.send(&path, &query, shape).await
     }
 
-    async fn get_with_headers<T: DeserializeOwned>(
+    async fn found(&self, response: Response) -> Result<Found, DiscoverError> {
+        let (answer, headers): (InstancesAnswer, _) = self.read(response).await?;
+        // A cache on the way may have dropped it.
+        let now = now(&headers).unwrap_or(answer.block.time);
+        let etag = headers.get(ETAG).and_then(|tag| Some(tag.to_str().ok()?.to_owned()));
+        Ok(Found { answer, now, index: index(&headers), etag })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(String, String)]) -> Result<T, DiscoverError> {
+        let response = self.send(path, query, |request| request).await?;
+        Ok(self.read(response).await?.0)
+    }
+
+    /// Asks; whatever the status is.
+    async fn send(
         &self,
         path: &[&str],
         query: &[(String, String)],
-    ) -> Result<(T, HeaderMap), DiscoverError> {
+        shape: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, DiscoverError> {
         let mut url = self.url.url().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        let unreachable = |error: &reqwest::Error| DiscoverError::Unreachable {
-            url: self.url.to_string(),
-            reason: self.url.scrub(&causes(error)),
-        };
         let mut request = self.http.get(url).query(query);
-        if let Some(GatewayKey(key)) = &self.key {
-            request = request.header(AUTHORIZATION, key.clone());
+        if let Some(key) = &self.key {
+            request = request.header(AUTHORIZATION, key.header().await?);
         }
-        let mut response = request.send().await.map_err(|e| unreachable(&e.without_url()))?;
+        shape(request).send().await.map_err(|error| self.unreachable(error))
+    }
+
+    /// Reads an answer.
+    async fn read<T: DeserializeOwned>(&self, mut response: Response) -> Result<(T, HeaderMap), DiscoverError> {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
-        let wrong = |reason: &dyn fmt::Display| DiscoverError::NoGateway {
-            url: self.url.to_string(),
-            status: status.as_u16(),
-            reason: reason.to_string(),
-        };
+        let body = self.body(response).await?;
+        // `/v1/discovery/health` answers 503 with the same body when it is not well.
+        match serde_json::from_slice(&body) {
+            Ok(answer) => Ok((answer, headers)),
+            Err(error) if status.is_success() => Err(self.no_gateway(status, &error.to_string())),
+            Err(_) => Err(self.said(status, &body)),
+        }
+    }
+
+    /// What an answer says that is none.
+    async fn problem(&self, response: Response) -> DiscoverError {
+        let status = response.status();
+        match self.body(response).await {
+            Ok(body) => self.said(status, &body),
+            Err(error) => error,
+        }
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, DiscoverError> {
         let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|e| unreachable(&e.without_url()))? {
+        while let Some(part) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             if body.len() + part.len() > MAX_ANSWER {
-                return Err(wrong(&"an answer without end"));
+                return Err(self.no_gateway(response.status(), "an answer without end"));
             }
             body.extend_from_slice(&part);
         }
-        // `/v1/discovery/health` answers 503 with the same body when it is not well.
-        match serde_json::from_slice::<T>(&body) {
-            Ok(answer) => Ok((answer, headers)),
-            Err(error) if status.is_success() => Err(wrong(&error)),
-            Err(_) => match serde_json::from_slice::<Problem>(&body) {
-                Ok(problem) => Err(DiscoverError::Problem(Box::new(problem))),
-                Err(_) => Err(wrong(&"no problem+json")),
-            },
+        Ok(body)
+    }
+
+    fn said(&self, status: StatusCode, body: &[u8]) -> DiscoverError {
+        match serde_json::from_slice(body) {
+            Ok(problem) => DiscoverError::Problem(Box::new(problem)),
+            Err(_) => self.no_gateway(status, "no problem+json"),
         }
     }
-}
 
-impl Wanted {
-    fn pairs(&self) -> Vec<(String, String)> {
-        let once = [
-            ("version", self.version.clone()),
-            ("zone", self.zone.clone()),
-            ("region", self.region.clone()),
-            ("limit", self.limit.map(|limit| limit.to_string())),
-            ("health", self.all.then(|| Health::All.as_str().to_owned())),
-        ];
-        let once = once.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let tags = self.tags.iter().map(|tag| ("tag".to_owned(), tag.clone()));
-        let meta = self.meta.iter().map(|(name, value)| (format!("meta.{name}"), value.clone()));
-        once.chain(tags).chain(meta).collect()
+    fn unreachable(&self, error: reqwest::Error) -> DiscoverError {
+        DiscoverError::Unreachable { url: self.url.to_string(), reason: self.why(error) }
+    }
+
+    /// What the transport said, without what the URL hides.
+    fn why(&self, error: reqwest::Error) -> String {
+        self.url.scrub(&causes(&error.without_url()))
+    }
+
+    fn no_gateway(&self, status: StatusCode, reason: &str) -> DiscoverError {
+        let reason = error::harmless(reason);
+        DiscoverError::NoGateway { url: self.url.to_string(), status: status.as_u16(), reason }
     }
 }
 
-fn said(problem: &Problem) -> String {
-    let text = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
-    // A gateway is a stranger: nothing that it says may steer a terminal.
-    format!("the gateway says: {}", text.chars().filter(|c| !c.is_control()).collect::<String>())
+fn now(headers: &HeaderMap) -> Option<OffsetDateTime> {
+    let seconds = headers.get("x-registry-now")?.to_str().ok()?.parse().ok()?;
+    Some(api::timestamp::from_seconds(seconds))
+}
+
+fn index(headers: &HeaderMap) -> Option<u64> {
+    headers.get("x-registry-index")?.to_str().ok()?.parse().ok()
 }

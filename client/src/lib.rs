@@ -15,7 +15,7 @@
 //! - [`signed`]: calls that one signs and another sends, as JSON; [`signer`] makes them, [`relay`] sends them
 //! - [`endorse`]: the second contract, endorsements
 //! - [`deploy`]: puts both contracts on a chain, once
-//! - [`discover`]: asks a gateway
+//! - [`discover`]: asks a gateway, and watches services
 
 pub mod chain;
 pub mod deploy;
@@ -39,7 +39,7 @@ mod authority;
 mod send;
 
 pub use chain::Chain;
-pub use discover::{DiscoverError, Gateway, GatewayKey, GatewayKeyError};
+pub use discover::{DiscoverError, Gateway, GatewayKey, GatewayKeyError, Wanted, Watch};
 pub use endorse::Endorsements;
 pub use error::ChainError;
 pub use grants::Grant;

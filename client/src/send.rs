@@ -284,9 +284,13 @@ fn words(message: &str) -> Trouble {
 
 /// A moment that differs from that of other processes, and grows.
 pub(crate) fn jitter(attempt: u32) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
     let most = 50 * u64::from(attempt.min(10));
-    Duration::from_millis(random % most.max(1) + 5)
+    Duration::from_millis(random() % most.max(1) + 5)
+}
+
+/// A number that differs from that of other processes.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

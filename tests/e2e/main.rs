@@ -21,3 +21,4 @@ mod restart;
 mod scenarios;
 mod silence;
 mod snapshot;
+mod watching;

@@ -1,17 +1,9 @@
 //! As whom a gateway is asked. There is no flag for a key: command lines can be read by everybody on the machine.
 
-use std::fs;
+use anyhow::Result;
+use client::{DiscoverError, Gateway, GatewayKey, SecretUrl, discover};
 
-use anyhow::{Context, Result};
-use client::{Gateway, GatewayKey, SecretUrl, discover};
-
-use crate::{
-    config::{GATEWAY_KEY_FILE, GATEWAY_URL, Settings, variable},
-    exit::usage,
-};
-
-/// An API key of a gateway, or a JWT.
-const GATEWAY_KEY: &str = "ROLLCALL_GATEWAY_KEY";
+use crate::config::{GATEWAY_KEY_FILE, GATEWAY_URL, Settings};
 
 /// As whom a gateway is asked.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,20 +17,39 @@ pub struct AskArgs {
 impl AskArgs {
     /// The gateway of the settings.
     pub fn gateway(&self, settings: &Settings, flag: Option<&str>) -> Result<Gateway> {
-        let url: SecretUrl = settings.need(&GATEWAY_URL, flag)?;
-        let gateway = Gateway::new(&url, discover::PATIENCE)?;
-        Ok(self.key(settings)?.into_iter().fold(gateway, Gateway::with_key))
+        self.gateway_at(settings, &settings.need(&GATEWAY_URL, flag)?)
     }
 
-    /// `--gateway-key-file`, then `ROLLCALL_GATEWAY_KEY`, then the other ways to name a file.
-    pub fn key(&self, settings: &Settings) -> Result<Option<GatewayKey>> {
+    /// A gateway, asked with the key in `--gateway-key-file`, then `ROLLCALL_GATEWAY_KEY`, then the other ways to name a file.
+    pub fn gateway_at(&self, settings: &Settings, url: &SecretUrl) -> Result<Gateway> {
+        let gateway = Gateway::new(url, discover::PATIENCE)?;
         let flag = self.gateway_key_file.as_deref();
-        if let Some(key) = variable(GATEWAY_KEY).filter(|_| flag.is_none()) {
-            return Ok(Some(key.parse().context(GATEWAY_KEY)?));
+        if flag.is_none()
+            && let Some(key) = GatewayKey::from_environment()?
+        {
+            return Ok(gateway.with_key(key));
         }
-        let Some(path) = settings.path(&GATEWAY_KEY_FILE, flag)? else { return Ok(None) };
-        let name = format!("gateway key file {}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| usage(format!("{name}: {error}")))?;
-        Ok(Some(text.parse().context(name)?))
+        match settings.path(&GATEWAY_KEY_FILE, flag)? {
+            Some(path) => Ok(gateway.with_key_file(&path)?),
+            None => Ok(gateway),
+        }
     }
+}
+
+/// Why a gateway gave no answer, and what to do about it.
+pub fn explain(error: DiscoverError) -> anyhow::Error {
+    let advice = match (&error, error.word()) {
+        (DiscoverError::Unreachable { .. }, _) => "is it running there? --gateway-url says where to look",
+        (_, Some("unauthorized")) => "give the key with --gateway-key-file FILE, or in ROLLCALL_GATEWAY_KEY",
+        (_, Some("unknown-service")) => "`rollcall status` lists the services that it knows",
+        (_, Some("unknown-instance")) => "`rollcall discover SERVICE --all --json` shows ids",
+        (_, Some("too-many-requests" | "too-many-watches")) => "try again later",
+        _ => "",
+    };
+    if advice.is_empty() {
+        return error.into();
+    }
+    // The cause is in the text already, and is not said twice.
+    let text = format!("{error}; {advice}");
+    anyhow::Error::new(error).context(text)
 }

@@ -1,50 +1,40 @@
 //! `rollcall discover`
 
-use anyhow::{Context, Result};
+mod watch;
+
+use anyhow::Result;
 use api::{Endpoint, Instance};
-use client::{
-    Service,
-    discover::{Found, Wanted},
-};
+use client::{Service, discover::Found};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    commands::ask::AskArgs,
+    commands::{
+        ask::{AskArgs, explain},
+        wanted::WantedArgs,
+    },
     config::Settings,
     exit::{Exit, usage},
     out,
 };
 
 /// Who is alive now, and where?
+///
+/// What tags, zones, places and the like are compared with is claimed by whoever registered the instance. With --watch it
+/// stays, and tells of each change as it comes; a gateway that goes away is connected to again.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  rollcall discover acme/payments --version '^1.2' --zone eu-west-1a\n\nEnds with 5 if nothing is live.\n--json: the gateway's answer: {namespace, service, block, mode, health, matched, instances}"
+    after_help = "Examples:\n  rollcall discover acme/payments --version '^1.2' --zone eu-west-1a\n  rollcall discover acme/payments --near 52.52,13.405 --max-distance-km 500 --limit 3\n  rollcall discover acme/payments --region eu-west-1 --failover eu-central-1,us-east-1\n  rollcall discover acme/payments --filter 'zone != \"a\" and not (\"canary\" in tags)'\n  rollcall discover acme/payments --watch --json | jq -c '[.kind, (.instances | map(.label))]'\n\nEnds with 5 if nothing is live, with 0 if --watch was told to stop.\n--json: the gateway's answer: {namespace, service, block, mode, health, tier, matched, instances}\n--json with --watch, one document per change: {kind, namespace, service, index, block, mode, came: [id], changed: [id], renewed: [id], gone: [instance], instances}"
 )]
 pub struct Args {
     /// namespace/name, where namespace is a label or an account
     #[arg(value_name = "SERVICE")]
     pub service: String,
-    /// A range of semantic versions, such as ^1.2
-    #[arg(long, value_name = "RANGE")]
-    pub version: Option<String>,
-    /// A tag that it must have; may be repeated
-    #[arg(long = "tag", value_name = "TAG")]
-    pub tags: Vec<String>,
-    /// In this zone
-    #[arg(long)]
-    pub zone: Option<String>,
-    /// In this region
-    #[arg(long)]
-    pub region: Option<String>,
-    /// A field of the metadata and its value; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    pub meta: Vec<(String, String)>,
-    /// Expired and suspended ones too
-    #[arg(long)]
-    pub all: bool,
-    /// At most so many
-    #[arg(long, value_name = "NUMBER")]
-    pub limit: Option<u32>,
+    /// Stay, and tell of changes as they come, until Ctrl-C or SIGTERM
+    #[arg(long, conflicts_with = "consistency")]
+    pub watch: bool,
+    /// With --watch: tell of renewed leases too
+    #[arg(long, requires = "watch")]
+    pub heartbeats: bool,
     /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
@@ -54,13 +44,9 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE".to_owned()),
-    }
+    /// Which instances
+    #[command(flatten)]
+    pub wanted: WantedArgs,
 }
 
 /// Runs it.
@@ -68,25 +54,22 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let service: Service =
         args.service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
     let gateway = args.ask.gateway(settings, args.gateway_url.as_deref())?;
-    let wanted = Wanted {
-        version: args.version,
-        tags: args.tags,
-        zone: args.zone,
-        region: args.region,
-        meta: args.meta,
-        all: args.all,
-        limit: args.limit,
-    };
-    let found = gateway.instances(&service, &wanted).await.with_context(|| format!("discovering {service}"))?;
+    let wanted = args.wanted.wanted();
+    if args.watch {
+        return watch::run(&gateway, &service, &wanted, &args).await;
+    }
+    let about = |error| explain(error).context(format!("discovering {service}"));
+    let found = gateway.instances(&service, &wanted).await.map_err(about)?;
     out::either(args.json, &found.answer, || words(&service, &found))?;
     Ok(if found.answer.instances.iter().any(|instance| instance.live) { Exit::Ok } else { Exit::NothingLive })
 }
 
 fn words(service: &Service, found: &Found) -> String {
-    let Found { answer, now } = found;
+    let Found { answer, now, .. } = found;
     let live = answer.instances.iter().filter(|instance| instance.live).count();
     let mut text = format!(
-        "{service}: {live} live, at block {} ({}){}\n",
+        "{service}: {live} live{}, at block {} ({}){}\n",
+        answer.tier.as_ref().map_or(String::new(), |tier| format!(" in {}", out::harmless(&tier.region))),
         answer.block.number,
         now.format(&Rfc3339).unwrap_or_default(),
         match answer.mode {
@@ -113,10 +96,6 @@ fn words(service: &Service, found: &Found) -> String {
 }
 
 fn row(instance: &Instance, now: OffsetDateTime) -> Vec<String> {
-    let claimed = |name: &str| {
-        let value = instance.metadata.as_ref().and_then(|metadata| metadata.get(name)?.as_str());
-        value.unwrap_or("-").to_owned()
-    };
     let left = (instance.expires_at - now).whole_seconds();
     let lease = match (instance.live, instance.status) {
         (true, _) => format!("{left} s"),
@@ -124,20 +103,18 @@ fn row(instance: &Instance, now: OffsetDateTime) -> Vec<String> {
         (false, api::Status::Active) => format!("expired {} s ago", -left),
         (false, status) => status.as_str().to_owned(),
     };
-    let endpoints: Vec<&str> = instance
-        .endpoints
-        .iter()
-        .map(|endpoint| match endpoint {
-            Endpoint::Uri(uri) => uri.as_str(),
-            Endpoint::Base64(_) => "(no text)",
-        })
-        .collect();
-    vec![
-        instance.label.clone(),
-        instance.version.clone(),
-        claimed("region"),
-        claimed("zone"),
-        lease,
-        endpoints.join(" "),
-    ]
+    let [label, version, region, zone, endpoints] = cells(instance);
+    vec![label, version, region, zone, lease, endpoints]
+}
+
+/// Label, version, region, zone and endpoints.
+fn cells(instance: &Instance) -> [String; 5] {
+    let claimed = |name: &str| {
+        let value = instance.metadata.as_ref().and_then(|metadata| metadata.get(name)?.as_str());
+        value.unwrap_or("-").to_owned()
+    };
+    let uri = |endpoint: &Endpoint| endpoint.uri().unwrap_or("(no text)").to_owned();
+    let endpoints: Vec<String> = instance.endpoints.iter().map(uri).collect();
+    let (region, zone) = (claimed("region"), claimed("zone"));
+    [instance.label.clone(), instance.version.clone(), region, zone, endpoints.join(" ")]
 }

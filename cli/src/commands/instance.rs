@@ -1,12 +1,12 @@
 //! Which instance: the flags, and what they lead to.
 
 use anyhow::{Context, Result};
-use client::{Gateway, InstanceName, Service};
+use client::{Gateway, InstanceName, Service, Wanted};
 use domain::{Address, InstanceId};
 
 use crate::{
     commands::{
-        ask::AskArgs,
+        ask::{AskArgs, explain},
         target::{account, service},
     },
     config::Settings,
@@ -65,6 +65,61 @@ impl InstanceArgs {
         name.check()?;
         Ok(name)
     }
+}
+
+/// Which instance, where nobody signs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AskedArgs {
+    /// Its id; or namespace/name, with --label
+    #[arg(value_name = "INSTANCE")]
+    pub instance: String,
+    /// Which instance of the service
+    #[arg(long)]
+    pub label: Option<String>,
+    /// Who registered it: needed of one that is not listed any more, and where several have the label
+    #[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "label")]
+    pub registrant: Option<Address>,
+}
+
+impl AskedArgs {
+    /// Its id. The gateway is asked where it does not follow from what is given.
+    pub async fn find(&self, gateway: &Gateway) -> Result<InstanceId> {
+        let text = &self.instance;
+        let Some(label) = &self.label else {
+            return text.parse().map_err(|_| {
+                usage(format!(
+                    "{}: not an id, which is 0x and 64 hexadecimal digits; of a service, say which instance: --label LABEL",
+                    domain::text::clip(text)
+                ))
+            });
+        };
+        let service: Service = text.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
+        domain::text::check_name("label", label).map_err(client::InputError::from)?;
+        if let Some(registrant) = self.registrant {
+            return Ok(service.instance(registrant, label));
+        }
+        let wanted = Wanted::default().health(api::Health::All).filter(format!("label == \"{label}\""));
+        let found = gateway.instances(&service, &wanted).await.map_err(explain_instance)?;
+        match &found.answer.instances[..] {
+            [one] => Ok(one.id),
+            [] => Err(UnknownError(format!(
+                "no instance {label} of {service} is listed now; of one that was, --registrant ACCOUNT says which"
+            ))
+            .into()),
+            several => {
+                let registrants: Vec<String> = several.iter().map(|one| one.registrant.to_string()).collect();
+                Err(usage(format!(
+                    "several registered {label} of {service}: give --registrant, one of {}",
+                    registrants.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+/// As [`explain`], about an instance: there is none if the gateway does not know it.
+pub fn explain_instance(error: client::DiscoverError) -> anyhow::Error {
+    if error.is_unknown() { UnknownError(explain(error).to_string()).into() } else { explain(error) }
 }
 
 /// Asks a gateway what an id is made of. A gateway may err: what it says must lead to the id.

@@ -1,5 +1,5 @@
 //! The commands, a file for each. The flags that several of them share: `target` (which registry, who signs), `instance`,
-//! `record`, `sign` (to sign only), `term` (until when), `ask` (a gateway, as whom).
+//! `record`, `sign` (to sign only), `term` (until when), `ask` (a gateway, as whom), `wanted` (which instances).
 
 pub mod ask;
 pub mod authority;
@@ -10,6 +10,7 @@ pub mod discover;
 pub mod endorse;
 pub mod gateway;
 pub mod heartbeat;
+pub mod history;
 pub mod indexer;
 pub mod instance;
 pub mod key;
@@ -27,6 +28,8 @@ pub mod term;
 pub mod transfer;
 pub mod up;
 pub mod update;
+pub mod uptime;
+pub mod wanted;
 
 use anyhow::Result;
 
@@ -66,6 +69,8 @@ pub async fn run(args: Args) -> Result<Exit> {
         Command::Endorse(args) => endorse::run(&settings, args).await,
         Command::Reap(args) => reap::run(&settings, args).await,
         Command::Discover(args) => discover::run(&settings, args).await,
+        Command::History(args) => history::run(&settings, args).await,
+        Command::Uptime(args) => uptime::run(&settings, args).await,
         Command::Status(args) => status::run(&settings, args).await,
         Command::Key(command) => key::run(&settings, command).await,
         Command::Up(_) | Command::Completions(_) => Ok(Exit::Ok),

@@ -118,7 +118,7 @@ async fn names(settings: &Settings, args: &Args, now: u64) -> Result<Vec<Instanc
         return Ok(names);
     };
     let service: Service = service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
-    let wanted = Wanted { all: true, ..Wanted::default() };
+    let wanted = Wanted::default().health(api::Health::All);
     let answer = match gateway.instances(&service, &wanted).await {
         Ok(found) => found.answer,
         Err(error) if error.is_unknown() => {

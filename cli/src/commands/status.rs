@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use api::{DiscoveryHealth, ServiceSummary};
-use client::{Chain, Gateway, GatewayKey, Registry, SecretUrl, discover};
+use client::{Chain, Gateway, Registry, SecretUrl};
 use serde::Serialize;
 
 use crate::{
@@ -80,7 +80,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
             None => None,
         },
         gateway: match gateway_url {
-            Some(url) => Some(gateway(&url, args.ask.key(settings)?).await),
+            Some(url) => Some(gateway(&args.ask.gateway_at(settings, &url)?).await),
             None => None,
         },
     };
@@ -106,11 +106,10 @@ async fn chain(url: &SecretUrl, contract: Option<Contract>) -> ChainStatus {
     status
 }
 
-async fn gateway(url: &SecretUrl, key: Option<GatewayKey>) -> GatewayStatus {
-    let mut status = GatewayStatus { url: url.to_string(), health: None, services: Vec::new(), problem: None };
+async fn gateway(gateway: &Gateway) -> GatewayStatus {
+    let url = gateway.url().to_string();
+    let mut status = GatewayStatus { url, health: None, services: Vec::new(), problem: None };
     let asked = async {
-        let gateway = Gateway::new(url, discover::PATIENCE)?;
-        let gateway = key.into_iter().fold(gateway, Gateway::with_key);
         status.health = Some(gateway.health().await?);
         status.services = gateway.services(None).await?.services;
         Ok::<_, client::DiscoverError>(())

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::{BINARY, code, folder, rollcall, stderr, stdout};
 
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 47] = [
     "",
     "up",
     "chain",
@@ -45,6 +45,8 @@ const COMMANDS: [&str; 45] = [
     "endorse",
     "reap",
     "discover",
+    "history",
+    "uptime",
     "status",
     "key",
     "key new",

@@ -10,3 +10,4 @@ mod program;
 mod registration;
 mod traces;
 mod up;
+mod watching;

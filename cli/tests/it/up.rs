@@ -18,7 +18,7 @@ use crate::program::{BINARY, VARIABLES, code, folder, rollcall, stderr, stdout};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `rollcall up`.
-struct Up {
+pub struct Up {
     child: Child,
     lines: Receiver<String>,
     ready: Value,
@@ -29,7 +29,7 @@ impl Up {
         Self::start_with(home, &[])
     }
 
-    fn start_with(home: &Path, more: &[&str]) -> Self {
+    pub fn start_with(home: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
         command
             .args([
@@ -58,7 +58,7 @@ impl Up {
         Self { child, lines, ready: serde_json::from_str(&ready).expect("JSON") }
     }
 
-    fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         self.ready[name].as_str().unwrap_or_else(|| panic!("{name} in {}", self.ready))
     }
 
@@ -74,7 +74,7 @@ impl Up {
         pids
     }
 
-    fn stop(mut self) -> ExitStatus {
+    pub fn stop(mut self) -> ExitStatus {
         kill_process(Pid::from_child(&self.child), Signal::INT).expect("signalled");
         self.child.wait().expect("ended")
     }
@@ -94,7 +94,8 @@ impl Drop for Up {
     }
 }
 
-fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
+/// What is written, line by line.
+pub fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
@@ -117,7 +118,7 @@ fn live(home: &Path, service: &str) -> usize {
 
 /// The index follows the chain a moment later: asks until the service is there. Each question is a process, so this
 /// waits by itself, and not for ever.
-fn appears(home: &Path, service: &str) {
+pub fn appears(home: &Path, service: &str) {
     for _ in 0..200 {
         let output = rollcall(home).args(["discover", service]).output().expect("run");
         match code(&output) {
