@@ -31,10 +31,10 @@ pub struct Args {
     #[arg(long, default_value_t = 10_000)]
     services: u32,
     /// How many times to measure each
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     rounds: u32,
     /// For how many seconds each time
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     seconds: u32,
     /// Requests a second for latencies
     #[arg(long, default_value_t = 2_000)]
@@ -57,7 +57,7 @@ struct Case {
 }
 
 /// Figures, all but the latencies of requests per second of CPU of the server: `ratio_axum_*` to a bare axum server of the
-/// same bytes, measured right before, `ratio_etcd` to its gRPC serializable range of the same ten instances; `p99_ms` at a fixed rate,
+/// same bytes, measured right before and after, `ratio_etcd` to its gRPC serializable range of the same ten instances; `p99_ms` at a fixed rate,
 /// from when a request was to be sent, and `p99_ratio_nginx` to nginx that serves the same bytes as a file. Medians of the rounds.
 pub async fn run(args: Args) -> Result<Value> {
     ensure!(
@@ -110,9 +110,11 @@ pub async fn run(args: Args) -> Result<Value> {
         }
         let mut one_key = 0.0;
         for (case, ratios) in cases.iter().zip(&mut ratios) {
-            let bare = measure(&programs, &plain_load, args.seconds, &mut axum).await?;
+            let before = measure(&programs, &plain_load, args.seconds, &mut axum).await?;
             let server = if case.name == "full_stack" { &mut guarded } else { &mut open };
             let ours = measure(&programs, &case.load, args.seconds, server).await?;
+            let after = measure(&programs, &plain_load, args.seconds, &mut axum).await?;
+            let bare = f64::midpoint(before, after);
             println!("{}: {ours:.0} of axum's {bare:.0} requests per CPU second", case.name);
             ratios.push(ours / bare);
             if case.name == "one_key" {

@@ -1,6 +1,11 @@
 //! Answers and their headers.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use api::Mode;
 use axum::{
@@ -8,6 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use http_body::Frame;
 use serde::Serialize;
 
 use crate::{
@@ -75,7 +81,7 @@ pub(crate) fn answer(request: &HeaderMap, at: &At, first_expiry: Option<u64>, bo
 pub(crate) fn ready(request: &HeaderMap, at: &At, ready: &Ready) -> Response {
     let (body, encoding) = ready.encoded(Encoding::accepted(request));
     let known = request.get_all(header::IF_NONE_MATCH).iter().any(|tags| ready.is_known(tags, encoding));
-    let mut response = Response::new(if known { Body::empty() } else { Body::from(body) });
+    let mut response = Response::new(if known { Body::new(Unsaid) } else { Body::from(body) });
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
@@ -93,6 +99,22 @@ pub(crate) fn ready(request: &HeaderMap, at: &At, ready: &Ready) -> Response {
         encoding.header().map(|value| headers.insert(header::CONTENT_ENCODING, value));
     }
     response
+}
+
+/// No body, of a length that is not told: that of a 304 is none of nothing, but would be that of the answer which is not sent.
+struct Unsaid;
+
+impl http_body::Body for Unsaid {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
 }
 
 fn max_age(at: &At, ready: &Ready) -> HeaderValue {

@@ -129,11 +129,22 @@ impl Ready {
     /// An answer with these bytes, of no service, that nobody keeps.
     pub(crate) fn new(mode: Mode, first_expiry: Option<u64>, body: Bytes) -> Self {
         let hash = blake3::hash(&body).to_hex();
-        let tag = |suffix: &str| {
+        let tags = ["", "-gzip", "-zstd"].map(|suffix| format!("\"{}{suffix}\"", &hash[..32]));
+        // In one piece of memory with the body: an answer that nobody asked for lately is in no cache of the processor, and is
+        // to be fetched but once.
+        let mut whole = Vec::from(body);
+        let length = whole.len();
+        whole.reserve_exact(tags.iter().map(String::len).sum());
+        tags.iter().for_each(|tag| whole.extend_from_slice(tag.as_bytes()));
+        let whole = Bytes::from(whole);
+        let mut end = length;
+        let tags = tags.map(|tag| {
+            let start = end;
+            end += tag.len();
             // Hexadecimal digits are always a header.
-            HeaderValue::try_from(format!("\"{}{suffix}\"", &hash[..32])).unwrap_or(HeaderValue::from_static("\"\""))
-        };
-        let tags = [tag(""), tag("-gzip"), tag("-zstd")];
+            HeaderValue::from_maybe_shared(whole.slice(start..end)).unwrap_or(HeaderValue::from_static("\"\""))
+        });
+        let body = whole.slice(..length);
         let (index, index_header, due, members, compressed) = Default::default();
         Self { index, index_header, asked: mode, mode, due, first_expiry, body, members, compressed, tags }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use api::{BlockInfo, Observed};
-use domain::{Address, InstanceId, Namespace, NamespaceId, ServiceKey};
+use domain::{Address, InstanceId, Lease, Namespace, NamespaceId, ServiceKey};
 use store::{
     query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator, Snapshot},
     rows::{InstanceRow, NamespaceRow, ServiceRow},
@@ -116,7 +116,8 @@ impl Index {
         }
         // A chain that calls no block safe has no past to ask for.
         let became = self.heads.first().map(|_| head);
-        let touched = self.put(delta.namespaces, delta.services, delta.instances, became, None);
+        let mut touched = self.put(delta.namespaces, delta.services, delta.instances, became, None);
+        touched.extend(self.put_leases(delta.leases, became));
         self.sweep();
         self.put_grants(delta.grants);
         for key in touched {
@@ -214,6 +215,23 @@ impl Index {
                 self.operators.insert(said.owner, said.operators);
             }
         }
+    }
+
+    /// Puts leases in; which services that changes.
+    fn put_leases(&mut self, leases: Vec<(InstanceId, Lease)>, became: Option<u64>) -> HashSet<ServiceKey> {
+        let mut touched = HashSet::new();
+        for (id, lease) in leases {
+            let known = self.instances.get(&id).map(|known| known.with(lease));
+            let service = known.as_ref().and_then(|known| self.services.get_mut(&known.service));
+            let Some((service, instance)) = service.zip(known) else {
+                tracing::error!(instance = %id, "a heartbeat of an instance that was never read: left out");
+                continue;
+            };
+            touched.insert(service.key);
+            self.instances.insert(id, service.enlist(instance, became, None));
+            service.past.forget(self.heads.first().unwrap_or_default());
+        }
+        touched
     }
 
     /// Puts rows in; which services that changes.

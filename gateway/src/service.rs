@@ -59,6 +59,11 @@ impl Instance {
         Self { lease, record }
     }
 
+    /// The same with another lease.
+    pub(crate) fn with(&self, lease: Lease) -> Self {
+        Self { lease, record: Arc::clone(&self.record) }
+    }
+
     /// The instance as it is served at a chain time, if all that counts is its lease.
     pub(crate) fn served(&self, live: bool, observed: Observed) -> api::Instance {
         let lease = &self.lease;
@@ -216,11 +221,16 @@ impl Service {
     /// replaces.
     /// `became` is the block with which it became that, if that is known.
     pub(crate) fn put(&mut self, row: InstanceRow, became: Option<u64>, before: Option<&Member>) -> Arc<Instance> {
-        let id = row.id;
-        let known = self.members.get(&id).or(before).cloned();
         // What is read as a whole may mend what was wrong.
-        let same = known.as_ref().filter(|_| became.is_some()).map(|known| &*known.instance);
-        let instance = Arc::new(Instance::new(row, self, same));
+        let known = self.members.get(&row.id).or(before).filter(|_| became.is_some());
+        let instance = Instance::new(row, self, known.map(|known| &*known.instance));
+        self.enlist(instance, became, before)
+    }
+
+    /// The same with what is prepared.
+    pub(crate) fn enlist(&mut self, instance: Instance, became: Option<u64>, before: Option<&Member>) -> Arc<Instance> {
+        let (id, instance) = (instance.id(), Arc::new(instance));
+        let known = self.members.get(&id).or(before).cloned();
         if let Some(block) = became {
             self.past.note(block, id, known.as_ref().map(|known| Arc::clone(&known.instance)));
         }

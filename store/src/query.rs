@@ -6,14 +6,15 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256};
-use domain::{InstanceId, NamespaceId, ServiceKey};
+use domain::{InstanceId, Lease, NamespaceId, ServiceKey};
+use futures::TryStreamExt;
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgListener};
 
 use crate::{
     StoreError,
     ingest::{
-        columns::Columns,
-        load::{checkpoint_row, instance_row, namespace_row, service_row},
+        columns::{Columns, big},
+        load::{checkpoint_row, instance_row, lease, namespace_row, service_row},
     },
     rows::{Checkpoint, InstanceRow, NamespaceRow, ServiceRow},
     schema::connect_read_only,
@@ -38,7 +39,17 @@ const CHANNEL: &str = "rollcall_changes";
 const PAGE: i64 = 10_000;
 
 /// The most changes that are read one by one; beyond, reading everything is cheaper.
-const MAX_CHANGES: i64 = 20_000;
+const MAX_CHANGES: i64 = 50_000;
+
+/// The leases of instances that have said nothing since a height, and of which nothing was said: a status with a reason comes
+/// without an update.
+const LEASES: &str = "SELECT instance_id, service_key, owner, last_heartbeat, ttl, status, epoch
+    FROM instance JOIN live USING (instance_id)
+    WHERE instance_id = ANY($1) AND updated_block <= $2 AND reason IS NULL";
+
+/// The other ones of them.
+const RECORDS: &str = "SELECT * FROM instance JOIN live USING (instance_id)
+    WHERE instance_id = ANY($1) AND (updated_block > $2 OR reason IS NOT NULL)";
 
 /// Reads the index. It never writes, and never migrates.
 #[derive(Debug, Clone)]
@@ -81,6 +92,8 @@ pub struct Delta {
     pub services: Vec<ServiceRow>,
     /// Instances that changed.
     pub instances: Vec<InstanceRow>,
+    /// Instances of which the lease alone changed, as by a heartbeat.
+    pub leases: Vec<(InstanceId, Lease)>,
     /// What is said of whom it changed of, also if it is nothing any more.
     pub grants: Grants,
 }
@@ -159,7 +172,7 @@ async fn read(db: &mut PgConnection, known: Option<&Checkpoint>) -> Result<Updat
     hold(&mut tx).await?;
     let checkpoint = checkpoint(&mut tx).await?;
     let delta = match known {
-        Some(known) if continues(known, &checkpoint) => delta(&mut tx, known.change_seq, &checkpoint).await?,
+        Some(known) if continues(known, &checkpoint) => delta(&mut tx, known, &checkpoint).await?,
         _ => None,
     };
     let update = match delta {
@@ -231,24 +244,29 @@ async fn snapshot(db: &mut PgConnection, checkpoint: Checkpoint) -> Result<Snaps
     }
 }
 
-/// The rows that changed after `seq`, or nothing if changes are missing or a row is gone.
-async fn delta(db: &mut PgConnection, seq: i64, checkpoint: &Checkpoint) -> Result<Option<Delta>, StoreError> {
+/// The rows that changed after `known`, or nothing if changes are missing or a row is gone.
+async fn delta(
+    db: &mut PgConnection,
+    known: &Checkpoint,
+    checkpoint: &Checkpoint,
+) -> Result<Option<Delta>, StoreError> {
     let mut delta = Delta {
         checkpoint: checkpoint.clone(),
         namespaces: Vec::new(),
         services: Vec::new(),
         instances: Vec::new(),
+        leases: Vec::new(),
         grants: Grants::default(),
     };
-    if checkpoint.change_seq == seq {
+    if checkpoint.change_seq == known.change_seq {
         return Ok(Some(delta));
     }
     let oldest: Option<i64> = sqlx::query_scalar("SELECT min(seq) FROM changes").fetch_one(&mut *db).await?;
-    if oldest.is_none_or(|oldest| oldest > seq + 1) {
+    if oldest.is_none_or(|oldest| oldest > known.change_seq + 1) {
         return Ok(None);
     }
     let changes = sqlx::query("SELECT DISTINCT kind, subject FROM changes WHERE seq > $1 AND seq <= $2")
-        .bind(seq)
+        .bind(known.change_seq)
         .bind(checkpoint.change_seq)
         .fetch_all(&mut *db)
         .await?;
@@ -267,12 +285,25 @@ async fn delta(db: &mut PgConnection, seq: i64, checkpoint: &Checkpoint) -> Resu
         }
     }
 
-    let rows = sqlx::query("SELECT * FROM instance JOIN live USING (instance_id) WHERE instance_id = ANY($1)")
-        .bind(words(instances.iter().map(|id| &id.0)))
-        .fetch_all(&mut *db)
-        .await?;
-    delta.instances = rows.iter().map(instance_row).collect::<Result<_, _>>()?;
-    let services: BTreeSet<ServiceKey> = delta.instances.iter().map(|row| row.service).collect();
+    let mut services = BTreeSet::new();
+    {
+        // Most of what changes is heartbeats: what the instances publish is as it was, and wide.
+        let ids = words(instances.iter().map(|id| &id.0));
+        let height = big("block number", known.head.number)?;
+        let mut rows = sqlx::query(LEASES).bind(&ids).bind(height).fetch(&mut *db);
+        while let Some(row) = rows.try_next().await? {
+            let columns = Columns { table: "instance", row: &row };
+            delta.leases.push((InstanceId(columns.word("instance_id")?), lease(&columns)?));
+            services.insert(ServiceKey(columns.word("service_key")?));
+        }
+        drop(rows);
+        let mut rows = sqlx::query(RECORDS).bind(&ids).bind(height).fetch(&mut *db);
+        while let Some(row) = rows.try_next().await? {
+            let row = instance_row(&row)?;
+            services.insert(row.service);
+            delta.instances.push(row);
+        }
+    }
     let rows = sqlx::query("SELECT * FROM service WHERE service_key = ANY($1)")
         .bind(words(services.iter().map(|key| &key.0)))
         .fetch_all(&mut *db)
@@ -289,7 +320,8 @@ async fn delta(db: &mut PgConnection, seq: i64, checkpoint: &Checkpoint) -> Resu
         owners: grants::of_owners(db, &owners).await?,
     };
     // A personal namespace may have registrars and no row; of a claimed one, only a reorg takes the row.
-    let whole = delta.instances.len() == instances.len() && delta.services.len() == services.len();
+    let found = delta.instances.len() + delta.leases.len();
+    let whole = found == instances.len() && delta.services.len() == services.len();
     Ok(whole.then_some(delta))
 }
 

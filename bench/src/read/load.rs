@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::world::Process;
 
-/// Connections of wrk: enough that the server always has something to do.
+/// Clients, each with a connection and a request at a time: enough that the server always has something to do.
 const CONNECTIONS: &str = "64";
 
 /// What Debian's packages install.
@@ -119,7 +119,7 @@ async fn check(load: &Load) -> Result<()> {
     Ok(())
 }
 
-/// Requests over HTTP/2, eight at once on each of eight connections, per second of CPU that the server took for them. With
+/// Requests over HTTP/2, per second of CPU that the server took for them. With
 /// the bytes of a file they are calls of gRPC.
 pub async fn measure_h2(
     programs: &Programs,
@@ -130,7 +130,7 @@ pub async fn measure_h2(
 ) -> Result<f64> {
     let duration = seconds.to_string();
     let mut command = Command::new(&programs.h2load);
-    command.args(["-c", "8", "-m", "8", "-t", "1", "-D", &duration]);
+    command.args(["-c", CONNECTIONS, "-m", "1", "-t", "1", "-D", &duration]);
     if let Some(call) = call {
         command.args(["-H", "content-type: application/grpc", "-H", "te: trailers", "-d"]).arg(call);
     }

@@ -40,6 +40,7 @@ async fn what_did_not_change_is_not_sent_again() {
         assert_eq!(again.header("x-registry-block"), "101");
         assert_eq!(again.header("cache-control"), "public, max-age=5");
         assert_eq!(again.headers.get("content-type"), None);
+        assert_eq!(again.headers.get("content-length"), None, "it is not that of the answer");
     }
     let other = ask(&world, PATH, &[("if-none-match", "\"0123\"")]).await;
     assert_eq!(other.status, 200);

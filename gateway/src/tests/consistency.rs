@@ -20,6 +20,7 @@ fn block(world: &mut World, safe: u64, finalized: u64, change: impl Fn(&mut Inst
         namespaces: vec![],
         services: vec![],
         instances: changed,
+        leases: vec![],
         grants: Grants::default(),
     };
     assert!(world.state.update(Update::Delta(delta)));
@@ -102,6 +103,7 @@ async fn changes_of_another_index_are_not_put_on_top() {
             namespaces: vec![],
             services: vec![],
             instances: vec![],
+            leases: vec![],
             grants: Grants::default(),
         })
     };

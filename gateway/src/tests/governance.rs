@@ -110,6 +110,7 @@ fn delta(world: &World) -> Delta {
         namespaces: vec![],
         services: vec![],
         instances: vec![],
+        leases: vec![],
         grants: Grants::default(),
     }
 }

@@ -262,7 +262,7 @@ pub(crate) fn checkpoint_row(row: &PgRow) -> Result<Checkpoint, StoreError> {
     })
 }
 
-fn lease(c: &Columns<'_>) -> Result<Lease, StoreError> {
+pub(crate) fn lease(c: &Columns<'_>) -> Result<Lease, StoreError> {
     Ok(Lease {
         owner: c.address("owner")?,
         last_heartbeat: c.number("last_heartbeat")?,

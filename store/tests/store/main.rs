@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use store::{
     StoreError,
     ingest::{self, Batch, CHANGES_KEPT, Reorg, Touched, Writer},
-    query::{Reader, Snapshot, Update},
+    query::{Delta, Reader, Snapshot, Update},
     rows::{BlockRow, EventRow, HeartbeatRow, InstanceRow, NamespaceRow, Origin, ServiceRow},
     schema,
 };
@@ -128,6 +128,38 @@ fn batch(number: u64, n: u8) -> Batch {
         leases: Vec::new(),
         grants: Vec::new(),
     }
+}
+
+async fn delta(url: &str, known: &Snapshot) -> Delta {
+    let reader = Reader::connect(url).await.expect("a reader");
+    match reader.read(Some(&known.checkpoint)).await.expect("a read") {
+        Update::Delta(delta) => delta,
+        Update::Snapshot(_) => panic!("nothing was removed"),
+    }
+}
+
+#[tokio::test]
+async fn of_what_only_a_heartbeat_changed_the_lease_is_read_alone() {
+    let (url, _pool, writer) = index().await;
+    let of = |n: u8, number: u64| InstanceRow { updated_block: number, reason: None, ..instance(n) };
+    let first = Batch { instances: (1..=4).map(|n| of(n, 10)).collect(), ..batch(10, 4) };
+    writer.apply(block(9).block, block(10), heads(20), 256, &first).await.expect("applied");
+    let before = snapshot(&url).await;
+    // 1 and 2 say that they live, 2 to no effect since it is updated as well; 3 is set aside; 5 is new.
+    let beat = |n: u8| (instance(n).id, Lease { last_heartbeat: 1_011, ..instance(n).lease });
+    let aside = InstanceRow { reason: Some(Bytes::from_static(b"abuse")), ..of(3, 10) };
+    let second = Batch {
+        blocks: vec![block(11)],
+        leases: vec![beat(1)],
+        instances: vec![of(2, 11), aside.clone(), of(5, 11)],
+        ..Batch::default()
+    };
+    writer.apply(block(10).block, block(11), heads(20), 256, &second).await.expect("applied");
+    let mut found = delta(&url, &before).await;
+    found.instances.sort_by_key(|row| row.id);
+    assert_eq!(found.leases, [beat(1)]);
+    assert_eq!(found.instances, [of(2, 11), aside, of(5, 11)]);
+    assert_eq!(found.services, before.services, "their counts may have changed");
 }
 
 async fn seqs(pool: &PgPool) -> Vec<(i64, String)> {
