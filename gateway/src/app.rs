@@ -23,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     access::{self, Access},
-    answer,
+    answer, contract,
     error::{Error, Kind},
     rate::{Limiter, limit},
     routes, timing, traces,
@@ -95,7 +95,7 @@ pub(crate) fn admin(state: AppState) -> Router {
 fn patient() -> OpenApiRouter<AppState> {
     let mut router =
         OpenApiRouter::new().routes(routes!(routes::instances::list)).routes(routes!(routes::watch::watch));
-    access::document(router.get_openapi_mut());
+    contract::document(router.get_openapi_mut());
     router
 }
 
@@ -112,7 +112,7 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::health::health))
         .routes(routes!(routes::probes::livez))
         .routes(routes!(routes::probes::readyz));
-    access::document(router.get_openapi_mut());
+    contract::document(router.get_openapi_mut());
     router
 }
 

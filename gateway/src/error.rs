@@ -192,6 +192,14 @@ impl Error {
         error
     }
 
+    /// A field of the body that cannot be read; `reason` says why.
+    pub(crate) fn field(path: &str, reason: &str) -> Self {
+        let path = clip(path);
+        let mut error = Self::new(Kind::BadBody, format!("field {path}: {reason}"));
+        error.0.problem.parameter = Some(path);
+        error
+    }
+
     /// A parameter that the route does not have.
     pub(crate) fn unknown_parameter(name: &str, allowed: &str) -> Self {
         let name = clip(name);
