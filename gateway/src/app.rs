@@ -61,7 +61,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// All routes over what `state` knows, for those whom `access` lets in, as often as `limiter` lets them.
 pub(crate) fn app(state: AppState, access: Access, limiter: Option<Arc<Limiter>>) -> Router {
-    let (router, document) = quick().layer(from_fn(hurry)).merge(patient()).split_for_parts();
+    let (router, mut document) = quick().layer(from_fn(hurry)).merge(patient()).split_for_parts();
+    if !access.is_public() {
+        access::require(&mut document);
+    }
     let router = router
         .merge(routes::docs::router(&document))
         .fallback(no_such_route)

@@ -31,6 +31,14 @@ pub(crate) fn document(document: &mut OpenApi) {
     }
 }
 
+/// Takes back that nobody has to say who asks, of a gateway that wants to know.
+pub(crate) fn require(document: &mut OpenApi) {
+    let nobody = SecurityRequirement::default();
+    for (_, operation) in document.paths.paths.values_mut().flat_map(operations) {
+        operation.security.iter_mut().for_each(|ways| ways.retain(|way| *way != nobody));
+    }
+}
+
 fn guard(operation: &mut Operation, path: &str) {
     let none: [&str; 0] = [];
     let any = [SecurityRequirement::default(), SecurityRequirement::new(BEARER, none)];

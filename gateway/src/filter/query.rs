@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use semver::VersionReq;
-use utoipa::IntoParams;
+use utoipa::{
+    IntoParams,
+    openapi::schema::{AdditionalProperties, Array, ArrayBuilder, Object, ObjectBuilder, Type},
+};
 
 use super::{
     Bound, Expression, Field, Filter,
@@ -14,6 +17,9 @@ use crate::{error::Error, params::Params};
 
 /// The most regions of `failover`.
 const MAX_FAILOVER: usize = 8;
+
+/// A character that [`text`] takes.
+const TEXT: &str = r"[^\u0000-\u001f\u007f-\u009f]";
 
 const NUMBER: &str = "a number, 0 or more";
 const PLACE: &str = "latitude and longitude in degrees, such as 52.52,13.405";
@@ -28,20 +34,20 @@ pub(crate) struct FilterQuery {
     #[param(example = "^1.2")]
     version: Option<String>,
     /// Claimed: `tags` has this one. May be given more than once.
-    #[param(example = json!(["blue"]))]
+    #[param(schema_with = texts, example = json!(["blue"]))]
     tag: Option<Vec<String>>,
     /// Claimed: `zone` is this.
-    #[param(example = "eu-west-1a")]
+    #[param(schema_with = any_text, example = "eu-west-1a")]
     zone: Option<String>,
     /// Claimed: `region` is this.
-    #[param(example = "eu-west-1")]
+    #[param(schema_with = any_text, example = "eu-west-1")]
     region: Option<String>,
     /// Claimed: `protocol` is this.
-    #[param(example = "grpc")]
+    #[param(schema_with = any_text, example = "grpc")]
     protocol: Option<String>,
     /// `meta.<key>=<value>`; claimed: this key of the metadata has this value, be it a text, a number or a truth value.
     /// May be given more than once.
-    #[param(style = Form, explode, value_type = Option<Object>, example = json!({"meta.canary": "true"}))]
+    #[param(style = Form, explode, schema_with = texts_by_key, example = json!({"meta.canary": "true"}))]
     meta: Option<HashMap<String, String>>,
     /// An expression in a subset of the language of Consul: `==`, `!=`, `in`, `not in`, `contains`, `is empty`, `is not
     /// empty`, `matches`, `and`, `or`, `not`, parentheses. Selectors are `label`, `version`, `status`, `reason`, `owner`,
@@ -71,6 +77,22 @@ pub(crate) struct FilterQuery {
     /// instance that matches. The first one that has any answers, alone; `tier` says which one.
     #[param(example = "eu-central-1,us-east-1")]
     failover: Option<String>,
+}
+
+/// Text without control characters.
+fn any_text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!("^{TEXT}*$"))).build()
+}
+
+fn texts() -> Array {
+    ArrayBuilder::new().items(any_text()).build()
+}
+
+/// Form style makes a parameter of each key, by its name.
+fn texts_by_key() -> Object {
+    let key = ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!("^meta[.]{TEXT}+$")));
+    let object = ObjectBuilder::new().schema_type(Type::Object).property_names(Some(key));
+    object.additional_properties(Some(AdditionalProperties::RefOr(any_text().into()))).build()
 }
 
 impl Filter {

@@ -51,7 +51,7 @@ pub(crate) struct InstancesQuery {
     /// A blocking query: `X-Registry-Index` of an answer. Waits until the service changes, however it does, or until `wait`
     /// is over. An index that this registry has not reached yet is of another one: the answer comes soon, with one that is
     /// valid.
-    #[param(minimum = 1, example = 65536)]
+    #[param(minimum = 1, format = "uint64", example = 65536)]
     index: Option<u64>,
     /// How long a blocking query may take, such as `30s` or `5m`; up to a sixteenth more, lest all come back at once.
     #[param(example = "30s", pattern = "^[1-9][0-9]*(ms|s|m)$", default = "5m")]

@@ -19,7 +19,7 @@ use axum::{
 use domain::InstanceId;
 use futures::{Stream, stream};
 use tokio::sync::watch;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::instances::{ListQuery, Service};
 use crate::{
@@ -67,8 +67,22 @@ pub(crate) struct WatchQuery {
 #[expect(dead_code, reason = "documents what `last_event_id` reads")]
 pub(crate) struct WatchHeaders {
     /// The `id` of the last event that was received.
-    #[param(rename = "Last-Event-ID", example = 65536)]
+    #[param(rename = "Last-Event-ID", format = "uint64", example = 65536, nullable = false)]
     last_event_id: Option<u64>,
+}
+
+/// An event.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what `event` makes")]
+pub(crate) struct WatchEvent {
+    /// What it is.
+    #[schema(pattern = "^(snapshot|delta|resync)$")]
+    event: String,
+    /// The index of the service.
+    #[schema(pattern = "^[1-9][0-9]*$")]
+    id: String,
+    /// JSON: of a `snapshot` and of a `resync` the list of instances, of a `delta` what has changed.
+    data: String,
 }
 
 /// Watches a service
@@ -84,7 +98,7 @@ pub(crate) struct WatchHeaders {
     tag = "discovery",
     params(WatchQuery, FilterQuery, ListQuery, WatchHeaders),
     responses(
-        (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events", body = WatchEvent, content_type = "text/event-stream"),
         (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nobody ever registered this service", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The gateway holds no index yet, or too many watch already", body = Problem, content_type = "application/problem+json"),
