@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use api::{Problem, problem::TYPE_PREFIX};
+use api::{Problem, governance::plain_text, problem::TYPE_PREFIX};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -173,7 +173,7 @@ impl Error {
             kind: format!("{TYPE_PREFIX}{word}"),
             title: title.to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: plain_text(detail.into().as_bytes()),
             parameter: None,
             sent: None,
             allowed: None,

@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 
 use semver::VersionReq;
-use utoipa::{
-    IntoParams,
-    openapi::schema::{AdditionalProperties, Array, ArrayBuilder, Object, ObjectBuilder, Type},
-};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Bound, Expression, Field, Filter,
@@ -17,9 +14,6 @@ use crate::{error::Error, params::Params};
 
 /// The most regions of `failover`.
 const MAX_FAILOVER: usize = 8;
-
-/// A character that [`text`] takes.
-const TEXT: &str = r"[^\u0000-\u001f\u007f-\u009f]";
 
 const NUMBER: &str = "a number, 0 or more";
 const PLACE: &str = "latitude and longitude in degrees, such as 52.52,13.405";
@@ -34,21 +28,21 @@ pub(crate) struct FilterQuery {
     #[param(example = "^1.2")]
     version: Option<String>,
     /// Claimed: `tags` has this one. May be given more than once.
-    #[param(schema_with = texts, example = json!(["blue"]))]
-    tag: Option<Vec<String>>,
+    #[param(inline, example = json!(["blue"]))]
+    tag: Option<Vec<PlainText>>,
     /// Claimed: `zone` is this.
-    #[param(schema_with = any_text, example = "eu-west-1a")]
-    zone: Option<String>,
+    #[param(inline, example = "eu-west-1a")]
+    zone: Option<PlainText>,
     /// Claimed: `region` is this.
-    #[param(schema_with = any_text, example = "eu-west-1")]
-    region: Option<String>,
+    #[param(inline, example = "eu-west-1")]
+    region: Option<PlainText>,
     /// Claimed: `protocol` is this.
-    #[param(schema_with = any_text, example = "grpc")]
-    protocol: Option<String>,
+    #[param(inline, example = "grpc")]
+    protocol: Option<PlainText>,
     /// `meta.<key>=<value>`; claimed: this key of the metadata has this value, be it a text, a number or a truth value.
     /// May be given more than once.
-    #[param(style = Form, explode, schema_with = texts_by_key, example = json!({"meta.canary": "true"}))]
-    meta: Option<HashMap<String, String>>,
+    #[param(inline, style = Form, explode, example = json!({"meta.canary": "true"}))]
+    meta: Option<HashMap<MetaKey, PlainText>>,
     /// An expression in a subset of the language of Consul: `==`, `!=`, `in`, `not in`, `contains`, `is empty`, `is not
     /// empty`, `matches`, `and`, `or`, `not`, parentheses. Selectors are `label`, `version`, `status`, `reason`, `owner`,
     /// `registrant`, and, claimed, `endpoints`, `meta.<key>`, `tags`, `zone`, `region`, `protocol`.
@@ -80,20 +74,16 @@ pub(crate) struct FilterQuery {
 }
 
 /// Text without control characters.
-fn any_text() -> Object {
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!("^{TEXT}*$"))).build()
-}
-
-fn texts() -> Array {
-    ArrayBuilder::new().items(any_text()).build()
-}
+#[derive(ToSchema)]
+#[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
+#[expect(dead_code, reason = "documents what `text` reads")]
+struct PlainText(String);
 
 /// Form style makes a parameter of each key, by its name.
-fn texts_by_key() -> Object {
-    let key = ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!("^meta[.]{TEXT}+$")));
-    let object = ObjectBuilder::new().schema_type(Type::Object).property_names(Some(key));
-    object.additional_properties(Some(AdditionalProperties::RefOr(any_text().into()))).build()
-}
+#[derive(ToSchema)]
+#[schema(pattern = r"^meta[.][^\u0000-\u001f\u007f-\u009f]+$")]
+#[expect(dead_code, reason = "documents what `text` reads")]
+struct MetaKey(String);
 
 impl Filter {
     /// Reads what [`FilterQuery`] documents.
