@@ -36,7 +36,7 @@ use tokio::{task::spawn_blocking, time::sleep};
 
 use self::{audit::Audit, guard::bearer, identity::Identity, key::Presented, keys::Keys, limits::Limits};
 pub(crate) use self::{
-    document::document,
+    document::{document, require},
     guard::{Reader, guard},
     refusal::Reason,
 };

@@ -23,6 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     access::{self, Access},
+    contract,
     error::{Error, Kind},
     rate::{Limiter, limit},
     routes, timing, traces,
@@ -60,7 +61,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// All routes over what `state` knows, for those whom `access` lets in, as often as `limiter` lets them.
 pub(crate) fn app(state: AppState, access: Access, limiter: Option<Arc<Limiter>>) -> Router {
-    let (router, document) = quick().layer(from_fn(hurry)).merge(patient()).split_for_parts();
+    let (router, mut document) = quick().layer(from_fn(hurry)).merge(patient()).split_for_parts();
+    if !access.is_public() {
+        access::require(&mut document);
+    }
     let router = router
         .merge(routes::docs::router(&document))
         .fallback(no_such_route)
@@ -94,7 +98,7 @@ pub(crate) fn admin(state: AppState) -> Router {
 fn patient() -> OpenApiRouter<AppState> {
     let mut router =
         OpenApiRouter::new().routes(routes!(routes::instances::list)).routes(routes!(routes::watch::watch));
-    access::document(router.get_openapi_mut());
+    contract::document(router.get_openapi_mut());
     router
 }
 
@@ -111,7 +115,7 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::health::health))
         .routes(routes!(routes::probes::livez))
         .routes(routes!(routes::probes::readyz));
-    access::document(router.get_openapi_mut());
+    contract::document(router.get_openapi_mut());
     router
 }
 

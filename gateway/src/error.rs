@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use api::{Problem, problem::TYPE_PREFIX};
+use api::{Problem, governance::plain_text, problem::TYPE_PREFIX};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -173,7 +173,7 @@ impl Error {
             kind: format!("{TYPE_PREFIX}{word}"),
             title: title.to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: plain_text(detail.into().as_bytes()),
             parameter: None,
             sent: None,
             allowed: None,
@@ -189,6 +189,14 @@ impl Error {
         problem.parameter = Some(name.to_owned());
         problem.sent = Some(clip(sent));
         problem.allowed = Some(allowed.to_owned());
+        error
+    }
+
+    /// A field of the body that cannot be read; `reason` says why.
+    pub(crate) fn field(path: &str, reason: &str) -> Self {
+        let path = clip(path);
+        let mut error = Self::new(Kind::BadBody, format!("field {path}: {reason}"));
+        error.0.problem.parameter = Some(path);
         error
     }
 

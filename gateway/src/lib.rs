@@ -8,7 +8,8 @@
 //!
 //! In reading order:
 //! - `config`: [`Config`]; `server`: [`Gateway`], the listeners and their limits; `peer`: who asks; `rate`: how often
-//! - `front`: what requests are handed to; `app`: all routes and what surrounds them; [`openapi`], their contract
+//! - `front`: what requests are handed to; `app`: all routes; `surround`: what surrounds them
+//! - [`openapi`]: their contract; `contract`: what it says of all of them
 //! - `state`: [`AppState`], what is known, how fresh it is, and in which mode it is served
 //! - `index`: the index in memory; `service`: a service and its roster; `liveness`: who of it is alive
 //! - `past`: what rosters were, for answers as of a final block
@@ -28,6 +29,7 @@ mod answer;
 mod app;
 mod board;
 mod config;
+mod contract;
 mod disk;
 mod encoding;
 mod error;

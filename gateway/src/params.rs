@@ -1,10 +1,18 @@
 //! Query strings: strict, so that a parameter that was misspelt is not silently ignored.
 
-use std::{fmt::Display, ops::RangeInclusive};
+use std::{fmt::Display, ops::RangeInclusive, sync::LazyLock};
 
 use api::{Consistency, Health};
 use domain::text::clip;
 use url::form_urlencoded;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        RefOr,
+        path::{Parameter, ParameterIn},
+        schema::{Schema, SchemaType, Type},
+    },
+};
 
 use crate::error::Error;
 
@@ -15,36 +23,74 @@ const MAX_PARAMETERS: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);
 
-/// What a route accepts.
-#[derive(Debug, Clone, Copy)]
+/// What a route accepts: what it documents, and nothing else.
+#[derive(Debug, Default)]
 pub(crate) struct Known {
     /// At most once each.
-    pub(crate) once: &'static [&'static str],
-    /// Any number of times.
-    pub(crate) repeated: &'static [&'static str],
+    once: Vec<String>,
+    /// Any number of times. A name that ends with a dot stands for all names that begin with it.
+    repeated: Vec<String>,
     /// In words, for errors.
-    pub(crate) words: &'static str,
+    words: String,
+}
+
+/// What a route without parameters accepts.
+pub(crate) static NONE: LazyLock<Known> = LazyLock::new(|| Known { words: "none".to_owned(), ..Known::default() });
+
+impl Known {
+    /// The parameters that a struct documents.
+    pub(crate) fn of<T: IntoParams>() -> Self {
+        Self::default().and::<T>()
+    }
+
+    /// The same, and those of another one.
+    pub(crate) fn and<T: IntoParams>(mut self) -> Self {
+        T::into_params(|| Some(ParameterIn::Query)).into_iter().for_each(|parameter| self.add(parameter));
+        self
+    }
+
+    /// A list may be given more than once, and an object is a parameter `name.key` for each of its keys.
+    fn add(&mut self, Parameter { name, schema, .. }: Parameter) {
+        let word = match schema {
+            Some(RefOr::T(Schema::Array(_))) => {
+                self.repeated.push(name.clone());
+                name
+            }
+            Some(RefOr::T(Schema::Object(object))) if object.schema_type == SchemaType::Type(Type::Object) => {
+                self.repeated.push(format!("{name}."));
+                format!("{name}.<key>")
+            }
+            _ => {
+                self.once.push(name.clone());
+                name
+            }
+        };
+        if !self.words.is_empty() {
+            self.words.push_str(", ");
+        }
+        self.words.push_str(&word);
+    }
 }
 
 impl Params {
-    /// Decodes a query string. A name in `known` that ends with a dot stands for all names that begin with it.
-    pub(crate) fn parse(query: Option<&str>, known: Known) -> Result<Self, Error> {
+    /// Decodes a query string.
+    pub(crate) fn parse(query: Option<&str>, known: &Known) -> Result<Self, Error> {
         let mut params: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if params.len() == MAX_PARAMETERS {
                 let allowed = "32 parameters in one request";
                 return Err(Error::parameter(&clip(&name), &value, allowed, "these are too many parameters"));
             }
-            let is = |known: &&str| match known.strip_suffix('.') {
-                Some(_) => name.len() > known.len() && name.starts_with(*known),
-                None => name == *known,
+            let is = |known: &String| match known.ends_with('.') {
+                true => name.len() > known.len() && name.starts_with(known.as_str()),
+                false => name == *known,
             };
             if known.once.iter().any(is) {
                 if params.iter().any(|(other, _)| *other == name) {
                     return Err(Error::parameter(&name, &value, "once", "it was given more than once"));
                 }
             } else if !known.repeated.iter().any(is) {
-                return Err(Error::unknown_parameter(&name, known.words));
+                return Err(Error::unknown_parameter(&name, &known.words));
             }
             params.push((name.into_owned(), value.into_owned()));
         }

@@ -37,6 +37,7 @@ mod history;
 mod hostile;
 mod instances;
 mod modes;
+mod parameters;
 mod problems;
 mod registration;
 mod server;

@@ -12,7 +12,7 @@ use axum::{
 
 use crate::error::Error;
 
-const ASK: HeaderName = HeaderName::from_static("x-server-timing");
+pub(crate) const ASK: HeaderName = HeaderName::from_static("x-server-timing");
 const TELL: HeaderName = HeaderName::from_static("server-timing");
 
 /// Parts of the whole that a route tells of, each by a name of its own.

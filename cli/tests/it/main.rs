@@ -2,6 +2,7 @@
 
 mod access;
 mod config;
+mod contract;
 mod flow;
 mod gateway;
 mod help;

@@ -18,7 +18,7 @@ use crate::{
 
 /// Anvil's first two development keys: public, and rich on every Anvil. The others have no ether anywhere.
 const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-const RELAYER: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+pub const RELAYER: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 const OWNER: &str = "0x1111111111111111111111111111111111111111111111111111111111111111";
 const BEGGAR: &str = "0x2222222222222222222222222222222222222222222222222222222222222222";
 
@@ -27,18 +27,18 @@ const PATH: &str = "/v1/discovery/registration";
 static TOOLS: LazyLock<Tools> = LazyLock::new(|| Tools::ensure().expect("the pinned tools"));
 
 /// A chain with the registry, and its index.
-struct World<'a> {
+pub struct World<'a> {
     home: &'a Path,
-    anvil: Anvil,
+    pub anvil: Anvil,
     _postgres: TestPostgres,
     indexer: Child,
     database_url: String,
-    contract: String,
+    pub contract: String,
     collector: Collector,
 }
 
 impl<'a> World<'a> {
-    async fn start(home: &'a Path) -> Self {
+    pub async fn start(home: &'a Path) -> Self {
         let anvil = Anvil::spawn(&TOOLS, AnvilConfig::default()).await.expect("Anvil");
         let postgres = TestPostgres::start(&TOOLS).await.expect("Postgres");
         let database_url = postgres.url("relay");
@@ -61,7 +61,7 @@ impl<'a> World<'a> {
     }
 
     /// A gateway whose relayer has this key, if any.
-    fn gateway(&self, key: Option<&str>, more: &[&str]) -> Gateway {
+    pub fn gateway(&self, key: Option<&str>, more: &[&str]) -> Gateway {
         let mut environment = vec![
             ("ROLLCALL_DATABASE_URL", self.database_url.clone()),
             ("ROLLCALL_RPC_URL", self.anvil.rpc_url()),
@@ -87,10 +87,17 @@ impl<'a> World<'a> {
     }
 
     async fn pass(&self, seconds: u64) {
+        self.chain("evm_increaseTime", &[seconds]).await;
+        self.mine(1).await;
+    }
+
+    pub async fn mine(&self, blocks: u64) {
+        self.chain("anvil_mine", &[blocks]).await;
+    }
+
+    async fn chain(&self, method: &'static str, params: &[u64]) {
         let chain = client::Chain::connect(&self.anvil.rpc_url().parse().expect("a URL")).await.expect("connected");
-        let provider = chain.provider();
-        provider.raw_request::<_, Value>("evm_increaseTime".into(), [seconds]).await.expect("moved");
-        provider.raw_request::<_, Value>("evm_mine".into(), ()).await.expect("mined");
+        chain.provider().raw_request::<_, Value>(method.into(), params).await.expect("done");
     }
 
     /// How many transactions the relayer has sent.

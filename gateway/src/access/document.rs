@@ -1,12 +1,13 @@
 //! What the contract of the API says of access.
 
 use utoipa::openapi::{
-    ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
-    path::{Operation, PathItem},
+    OpenApi,
+    path::Operation,
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
 use super::guard::is_open;
+use crate::contract::{operations, problem};
 
 const BEARER: &str = "bearer";
 const CERTIFICATE: &str = "certificate";
@@ -24,9 +25,17 @@ pub(crate) fn document(document: &mut OpenApi) {
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
     components.add_security_scheme(CERTIFICATE, certificate);
     for (path, item) in document.paths.paths.iter_mut().filter(|(path, _)| !is_open(path)) {
-        for operation in operations(item) {
+        for (_, operation) in operations(item) {
             guard(operation, path);
         }
+    }
+}
+
+/// Takes back that nobody has to say who asks, of a gateway that wants to know.
+pub(crate) fn require(document: &mut OpenApi) {
+    let nobody = SecurityRequirement::default();
+    for (_, operation) in document.paths.paths.values_mut().flat_map(operations) {
+        operation.security.iter_mut().for_each(|ways| ways.retain(|way| *way != nobody));
     }
 }
 
@@ -35,7 +44,7 @@ fn guard(operation: &mut Operation, path: &str) {
     let any = [SecurityRequirement::default(), SecurityRequirement::new(BEARER, none)];
     operation.security = Some(any.into_iter().chain([SecurityRequirement::new(CERTIFICATE, none)]).collect());
     let mut add = |status: &str, words: &str| {
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(words)));
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| problem(words));
     };
     add("401", "The gateway does not know who asks");
     add("429", "The client asks too often");
@@ -43,13 +52,4 @@ fn guard(operation: &mut Operation, path: &str) {
     if path.starts_with("/v1/") && path != "/v1/discovery/health" {
         add("403", "Who asks may not read this");
     }
-}
-
-fn problem(words: &str) -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(words).content("application/problem+json", content).build()
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
 }

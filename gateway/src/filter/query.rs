@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use semver::VersionReq;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Bound, Expression, Field, Filter,
@@ -28,21 +28,21 @@ pub(crate) struct FilterQuery {
     #[param(example = "^1.2")]
     version: Option<String>,
     /// Claimed: `tags` has this one. May be given more than once.
-    #[param(example = json!(["blue"]))]
-    tag: Option<Vec<String>>,
+    #[param(inline, example = json!(["blue"]))]
+    tag: Option<Vec<PlainText>>,
     /// Claimed: `zone` is this.
-    #[param(example = "eu-west-1a")]
-    zone: Option<String>,
+    #[param(inline, example = "eu-west-1a")]
+    zone: Option<PlainText>,
     /// Claimed: `region` is this.
-    #[param(example = "eu-west-1")]
-    region: Option<String>,
+    #[param(inline, example = "eu-west-1")]
+    region: Option<PlainText>,
     /// Claimed: `protocol` is this.
-    #[param(example = "grpc")]
-    protocol: Option<String>,
+    #[param(inline, example = "grpc")]
+    protocol: Option<PlainText>,
     /// `meta.<key>=<value>`; claimed: this key of the metadata has this value, be it a text, a number or a truth value.
     /// May be given more than once.
-    #[param(style = Form, explode, value_type = Option<Object>, example = json!({"meta.canary": "true"}))]
-    meta: Option<HashMap<String, String>>,
+    #[param(inline, style = Form, explode, example = json!({"meta.canary": "true"}))]
+    meta: Option<HashMap<MetaKey, PlainText>>,
     /// An expression in a subset of the language of Consul: `==`, `!=`, `in`, `not in`, `contains`, `is empty`, `is not
     /// empty`, `matches`, `and`, `or`, `not`, parentheses. Selectors are `label`, `version`, `status`, `reason`, `owner`,
     /// `registrant`, and, claimed, `endpoints`, `meta.<key>`, `tags`, `zone`, `region`, `protocol`.
@@ -72,6 +72,18 @@ pub(crate) struct FilterQuery {
     #[param(example = "eu-central-1,us-east-1")]
     failover: Option<String>,
 }
+
+/// Text without control characters.
+#[derive(ToSchema)]
+#[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
+#[expect(dead_code, reason = "documents what `text` reads")]
+struct PlainText(String);
+
+/// Form style makes a parameter of each key, by its name.
+#[derive(ToSchema)]
+#[schema(pattern = r"^meta[.][^\u0000-\u001f\u007f-\u009f]+$")]
+#[expect(dead_code, reason = "documents what `text` reads")]
+struct MetaKey(String);
 
 impl Filter {
     /// Reads what [`FilterQuery`] documents.

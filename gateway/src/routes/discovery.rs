@@ -6,11 +6,12 @@ use api::{
 };
 use axum::{
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
+    extract::{RawQuery, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::text::clip;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -23,6 +24,7 @@ use crate::{
     error::{Error, Kind},
     filter::Filter,
     freshness::At,
+    params::{self, Params},
     service::Member,
     wanted::first_expiry,
 };
@@ -52,15 +54,13 @@ const LIMIT: usize = 1_000;
 pub(crate) async fn discover(
     State(state): State<AppState>,
     reader: Reader,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Error> {
+    Params::parse(query.as_deref(), &params::NONE)?;
     let query = read_body(&headers, body)?;
-    let Some((ns, name)) = query.service_name.split_once('/') else {
-        let allowed = "namespace/name, such as acme/payments";
-        return Err(Error::parameter("service_name", &query.service_name, allowed, "it names no namespace"));
-    };
-    let service = Service::parse(ns, name)?;
+    let service = Service::named("service_name", &query.service_name)?;
     reader.must_read(&service.namespace)?;
     let filter = Filter::from_constraints(query.constraints)?;
 
@@ -81,12 +81,12 @@ pub(crate) async fn discover(
 
 fn read_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<DiscoveryQuery, Error> {
     let bytes = json_body(headers, body)?;
-    let query = serde_json::from_slice(&bytes).map_err(bad_body)?;
+    let query = from_json(&bytes)?;
     // serde also reads an object's fields from a list, one by one.
-    if has_list(&serde_json::from_slice(&bytes).map_err(bad_body)?) {
-        return Err(Error::new(Kind::BadBody, "there is a list where an object is expected"));
+    match list_in(&serde_json::from_slice(&bytes).map_err(bad_body)?, "") {
+        Some(path) => Err(Error::field(&path, "there is a list where an object is expected")),
+        None => Ok(query),
     }
-    Ok(query)
 }
 
 /// The bytes of a body that says that it is JSON.
@@ -103,16 +103,28 @@ pub(super) fn json_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>
     })
 }
 
+/// A body, or which of its fields is wrong.
+pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().iter().next() {
+        Some(_) => Error::field(&error.path().to_string(), &clip_long(&error.inner().to_string())),
+        None => bad_body(error.into_inner()),
+    })?;
+    json.end().map_err(bad_body)?;
+    Ok(value)
+}
+
 /// What the parser says.
 pub(super) fn bad_body(error: serde_json::Error) -> Error {
     Error::new(Kind::BadBody, clip_long(&error.to_string()))
 }
 
-fn has_list(value: &Value) -> bool {
+/// Where the first list is; `path` is where the value is.
+fn list_in(value: &Value, path: &str) -> Option<String> {
     match value {
-        Value::Array(_) => true,
-        Value::Object(fields) => fields.values().any(has_list),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Array(_) => Some(path.trim_start_matches('.').to_owned()),
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| list_in(field, &format!("{path}.{name}"))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 

@@ -12,11 +12,9 @@ use crate::{
     answer::{json, registry_headers},
     error::Error,
     freshness::lag,
-    params::{Known, Params},
+    params::{self, Params},
     state::Vitals,
 };
-
-const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
 
 /// Shows how the gateway and its index feel
 #[utoipa::path(
@@ -27,11 +25,14 @@ const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
     responses(
         (status = 200, description = "It can answer", body = DiscoveryHealth),
         (status = 400, description = "It has no parameters", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It holds no index yet", body = DiscoveryHealth),
+        (
+            status = 503, description = "It holds no index yet, or did not answer in time",
+            content((DiscoveryHealth = "application/json"), (Problem = "application/problem+json")),
+        ),
     ),
 )]
 pub(crate) async fn health(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, Error> {
-    Params::parse(query.as_deref(), KNOWN)?;
+    Params::parse(query.as_deref(), &params::NONE)?;
     let vitals = state.vitals();
     let status = status(&vitals);
     let body = DiscoveryHealth {

@@ -1,5 +1,7 @@
 //! `GET /v1/instances/{id}/history`
 
+use std::sync::LazyLock;
+
 use api::{
     Day, HistoryAnswer, Problem,
     history::{EventKind, HistoryEntry},
@@ -14,7 +16,7 @@ use domain::InstanceId;
 use store::query::history::{Place, Wanted};
 use utoipa::IntoParams;
 
-use super::instance;
+use super::instance::{self, InstancePath};
 use crate::{
     AppState,
     access::Reader,
@@ -28,8 +30,7 @@ use crate::{
 const LIMIT: usize = 200;
 const LIMIT_DEFAULT: usize = 50;
 
-pub(crate) const KNOWN: Known =
-    Known { once: &["order", "cursor", "limit"], repeated: &["kind"], words: "kind, order, cursor, limit" };
+pub(crate) static KNOWN: LazyLock<Known> = LazyLock::new(Known::of::<HistoryQuery>);
 
 /// The largest number that the index holds.
 const MAX: u64 = i64::MAX as u64;
@@ -37,7 +38,7 @@ const MAX: u64 = i64::MAX as u64;
 /// Which events to answer with.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents what `KNOWN` accepts")]
+#[expect(dead_code, reason = "its fields are what `KNOWN` accepts")]
 pub(crate) struct HistoryQuery {
     /// Only events of this kind, such as `status_set`. May be given more than once. By default all but `heartbeat`.
     #[param(inline)]
@@ -63,7 +64,7 @@ pub(crate) struct HistoryQuery {
     operation_id = "instance_history",
     tag = "discovery",
     params(
-        ("id" = String, Path, description = "The instance's id", pattern = "^0x[0-9a-fA-F]{64}$"),
+        InstancePath,
         HistoryQuery,
     ),
     responses(
@@ -80,7 +81,7 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let params = Params::parse(query.as_deref(), KNOWN)?;
+    let params = Params::parse(query.as_deref(), &KNOWN)?;
     let wanted = wanted(instance::parse(&id)?, &params)?;
     let (histories, known_at) = histories(&state, &reader, wanted.instance)?;
     let page = histories.ask(async |reader| reader.events(&wanted).await).await.map_err(|error| error.at(known_at))?;

@@ -8,6 +8,7 @@ use axum::{
 };
 use domain::InstanceId;
 use store::query::LIST;
+use utoipa::IntoParams;
 
 use crate::{
     AppState,
@@ -16,12 +17,20 @@ use crate::{
     error::{Error, Kind},
     freshness::At,
     index::Index,
-    params::{Known, Params},
+    params::{self, Params},
     service::Instance,
     wanted::first_expiry,
 };
 
-const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
+/// Which instance.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "documents what `parse` reads")]
+pub(crate) struct InstancePath {
+    /// The instance's id.
+    #[param(pattern = "^0x[0-9a-fA-F]{64}$")]
+    id: String,
+}
 
 /// Shows one instance
 ///
@@ -32,7 +41,7 @@ const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
     path = "/v1/instances/{id}",
     operation_id = "get_instance",
     tag = "discovery",
-    params(("id" = String, Path, description = "The instance's id", pattern = "^0x[0-9a-fA-F]{64}$")),
+    params(InstancePath),
     responses(
         (status = 200, description = "The instance", body = InstanceAnswer),
         (status = 400, description = "The id is none", body = Problem, content_type = "application/problem+json"),
@@ -47,7 +56,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    Params::parse(query.as_deref(), KNOWN)?;
+    Params::parse(query.as_deref(), &params::NONE)?;
     let id = parse(&id)?;
     let ((body, first_expiry), at) = state.read(|index, at| {
         let unknown = || Error::new(Kind::UnknownInstance, format!("nobody registered the instance {id}"));

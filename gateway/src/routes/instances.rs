@@ -1,6 +1,6 @@
 //! `GET /v1/namespaces/{ns}/services/{name}/instances`
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use api::{Consistency, Health, InstancesAnswer, Problem};
 use axum::{
@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
-use domain::{Namespace, ServiceKey, text};
+use domain::{Namespace, ServiceKey, TextError, text};
 use utoipa::IntoParams;
 
 use crate::{
@@ -26,42 +26,27 @@ use crate::{
 /// Where it is.
 pub(crate) const PATH: &str = "/v1/namespaces/{ns}/services/{name}/instances";
 
-pub(crate) const KNOWN: Known = Known {
-    once: &[
-        "health",
-        "version",
-        "zone",
-        "region",
-        "protocol",
-        "filter",
-        "near",
-        "max_distance_km",
-        "max_latency_ms",
-        "resources.cpu",
-        "resources.memory_mb",
-        "resources.storage_gb",
-        "failover",
-        "limit",
-        "consistency",
-        "index",
-        "wait",
-    ],
-    repeated: &["tag", "meta."],
-    words: "health, version, tag, zone, region, protocol, meta.<key>, filter, near, max_distance_km, max_latency_ms, \
-            resources.cpu, resources.memory_mb, resources.storage_gb, failover, limit, consistency, index, wait",
-};
+pub(crate) static KNOWN: LazyLock<Known> =
+    LazyLock::new(|| Known::of::<FilterQuery>().and::<ListQuery>().and::<InstancesQuery>());
 
-/// How many instances to answer with, in which health, as of when.
+/// How many instances to answer with, and in which health.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents what `KNOWN` accepts")]
-pub(crate) struct InstancesQuery {
+#[expect(dead_code, reason = "its fields are what `KNOWN` accepts")]
+pub(crate) struct ListQuery {
     /// Live ones, which is the default; all that are listed; or all that are listed only if none is live.
     #[param(inline)]
     health: Option<Health>,
     /// How many instances to answer with.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
     limit: Option<u32>,
+}
+
+/// As of when to answer.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "its fields are what `KNOWN` accepts")]
+pub(crate) struct InstancesQuery {
     /// As of which block: the head of the index, which is the default; the newest block that the chain calls safe, or
     /// finalized, that this gateway has seen as head. Leases are those of that block, and compared with its time.
     #[param(inline)]
@@ -69,7 +54,7 @@ pub(crate) struct InstancesQuery {
     /// A blocking query: `X-Registry-Index` of an answer. Waits until the service changes, however it does, or until `wait`
     /// is over. An index that this registry has not reached yet is of another one: the answer comes soon, with one that is
     /// valid.
-    #[param(minimum = 1, example = 65536)]
+    #[param(minimum = 1, format = "uint64", example = 65536)]
     index: Option<u64>,
     /// How long a blocking query may take, such as `30s` or `5m`; up to a sixteenth more, lest all come back at once.
     #[param(example = "30s", pattern = "^[1-9][0-9]*(ms|s|m)$", default = "5m")]
@@ -92,13 +77,14 @@ pub(crate) struct InstancesQuery {
         ),
         ("name" = String, Path, description = "The name of the service", example = "payments", pattern = "^[a-z0-9][a-z0-9._-]{0,62}$"),
         FilterQuery,
+        ListQuery,
         InstancesQuery,
     ),
     responses(
         (status = 200, description = "The instances that match", body = InstancesAnswer),
         (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nobody ever registered this service", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The gateway holds no index yet", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The gateway holds no index yet or none that old, or too many wait already", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
@@ -111,7 +97,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Error> {
     let service = Service::parse(&ns, &name)?;
     reader.must_read(&service.namespace)?;
-    let params = Params::parse(query.as_deref(), KNOWN)?;
+    let params = Params::parse(query.as_deref(), &KNOWN)?;
     let wanted = Wanted::from_params(&params)?;
     let wait = Wait::from_params(&params)?;
     if wait.is_some() && wanted.consistency != Consistency::Latest {
@@ -140,12 +126,21 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn parse(ns: &str, name: &str) -> Result<Self, Error> {
-        let bad = |parameter, sent, allowed, reason: domain::TextError| {
+        let bad = |parameter, sent, allowed, reason: TextError| {
             Error::parameter(parameter, sent, allowed, &reason.to_string())
         };
         let namespace: Namespace =
             ns.parse().map_err(|e| bad("ns", ns, "a label (a-z 0-9 . _ -) or an account (0x…)", e))?;
         text::check_name("service", name).map_err(|e| bad("name", name, "a name (a-z 0-9 . _ -)", e))?;
+        Ok(Self { key: ServiceKey::new(namespace.id(), name), namespace, name: name.to_owned() })
+    }
+
+    /// Of a parameter that is `namespace/name`.
+    pub(crate) fn named(parameter: &str, sent: &str) -> Result<Self, Error> {
+        let bad = |reason: &str| Error::parameter(parameter, sent, "namespace/name, such as acme/payments", reason);
+        let (namespace, name) = sent.split_once('/').ok_or_else(|| bad("it names no namespace"))?;
+        let namespace: Namespace = namespace.parse().map_err(|reason: TextError| bad(&reason.to_string()))?;
+        text::check_name("service", name).map_err(|reason| bad(&reason.to_string()))?;
         Ok(Self { key: ServiceKey::new(namespace.id(), name), namespace, name: name.to_owned() })
     }
 

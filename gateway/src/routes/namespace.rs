@@ -13,10 +13,8 @@ use crate::{
     access::Reader,
     answer::answer,
     error::{Error, Kind},
-    params::{Known, Params},
+    params::{self, Params},
 };
-
-const KNOWN: Known = Known { once: &[], repeated: &[], words: "none" };
 
 /// Shows one namespace
 ///
@@ -44,7 +42,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    Params::parse(query.as_deref(), KNOWN)?;
+    Params::parse(query.as_deref(), &params::NONE)?;
     let bad = |reason: TextError| {
         Error::parameter("ns", &ns, "a label (a-z 0-9 . _ -) or an account (0x…)", &reason.to_string())
     };

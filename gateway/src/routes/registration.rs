@@ -5,19 +5,23 @@ use std::time::Duration;
 use api::{Problem, RegistrationAnswer, RegistrationStatus, SignedRegistration};
 use axum::{
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
+    extract::{RawQuery, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use domain::{InstanceId, Namespace, ServiceKey, TextError, text};
+use domain::{InstanceId, Namespace, text};
 use serde_json::Value;
 
-use super::discovery::{bad_body, clip_long, json_body};
+use super::{
+    discovery::{bad_body, clip_long, from_json, json_body},
+    instances::Service,
+};
 use crate::{
     AppState,
     access::Reader,
     answer::json,
     error::{Error, Kind},
+    params::{self, Params},
     relay::{RelayRefusal, Turned},
     timing::Timings,
 };
@@ -54,9 +58,11 @@ use crate::{
 pub(crate) async fn register(
     State(state): State<AppState>,
     reader: Reader,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Error> {
+    Params::parse(query.as_deref(), &params::NONE)?;
     let Some(desk) = state.desk() else {
         let detail = "this gateway has no relayer: send it with `rollcall relay`, or to a gateway that has one";
         return Err(Error::new(Kind::NotImplemented, detail));
@@ -86,8 +92,11 @@ pub(crate) async fn register(
 fn read(body: &[u8]) -> Result<SignedRegistration, Error> {
     let value: Value = serde_json::from_slice(body).map_err(bad_body)?;
     // serde also reads an object's fields from a list, one by one.
-    if !value.is_object() || value.get("message").is_some_and(Value::is_array) {
+    if !value.is_object() {
         return Err(Error::new(Kind::BadBody, "there is something else where an object is expected"));
+    }
+    if value.get("message").is_some_and(Value::is_array) {
+        return Err(Error::field("message", "there is a list where an object is expected"));
     }
     // Said in words, since all of these can be signed.
     if let Some(kind @ ("update" | "deregister" | "heartbeat")) = value.get("kind").and_then(Value::as_str) {
@@ -95,23 +104,21 @@ fn read(body: &[u8]) -> Result<SignedRegistration, Error> {
         return Err(Error::new(Kind::BadBody, detail));
     }
     // Not from the value, which has forgotten that a field was there twice.
-    serde_json::from_slice(body).map_err(bad_body)
+    from_json(body)
 }
 
 /// The instance that it is about, and whose namespace that is in.
 fn instance(signed: &SignedRegistration) -> Result<(Namespace, InstanceId), Error> {
     let message = &signed.message;
-    let allowed = "namespace/name, such as acme/payments";
-    let wrong = |reason: TextError| Error::parameter("service", &message.service, allowed, &reason.to_string());
-    let Some((namespace, name)) = message.service.split_once('/') else {
-        return Err(Error::parameter("service", &message.service, allowed, "it names no namespace"));
-    };
-    let namespace: Namespace = namespace.parse().map_err(wrong)?;
-    text::check_name("service", name).map_err(wrong)?;
+    let service = Service::named("service", &message.service)?;
     text::check_name("label", &message.label)
         .map_err(|reason| Error::parameter("label", &message.label, "1 to 63 of a-z 0-9 . _ -", &reason.to_string()))?;
-    let id = InstanceId::new(ServiceKey::new(namespace.id(), name), message.registrant, &message.label);
-    Ok((namespace, id))
+    text::check_version(&message.version).map_err(|reason| {
+        let allowed = "1 to 63 of A-Z a-z 0-9 . _ + -";
+        Error::parameter("version", &message.version, allowed, &reason.to_string())
+    })?;
+    let id = InstanceId::new(service.key, message.registrant, &message.label);
+    Ok((service.namespace, id))
 }
 
 fn problem(turned: Turned, chain_id: u64, contract: &str) -> Error {

@@ -1,6 +1,9 @@
 //! `GET /v1/services`
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::Bound,
+    sync::{Arc, LazyLock},
+};
 
 use api::{Problem, ServiceSummary, ServicesAnswer, timestamp};
 use axum::{
@@ -23,16 +26,12 @@ use crate::{
 const LIMIT: usize = 1_000;
 const LIMIT_DEFAULT: usize = 100;
 
-pub(crate) const KNOWN: Known = Known {
-    once: &["namespace", "prefix", "cursor", "limit"],
-    repeated: &[],
-    words: "namespace, prefix, cursor, limit",
-};
+pub(crate) static KNOWN: LazyLock<Known> = LazyLock::new(Known::of::<ServicesQuery>);
 
 /// Which services to list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents what `KNOWN` accepts")]
+#[expect(dead_code, reason = "its fields are what `KNOWN` accepts")]
 pub(crate) struct ServicesQuery {
     /// Services of this namespace alone: a label, or the address of an account.
     #[param(example = "acme", pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})$")]
@@ -70,7 +69,7 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let params = Params::parse(query.as_deref(), KNOWN)?;
+    let params = Params::parse(query.as_deref(), &KNOWN)?;
     let namespace = params.read("namespace", "a label (a-z 0-9 . _ -) or an account", |ns| ns.parse::<Namespace>())?;
     namespace.as_ref().map_or(Ok(()), |namespace| reader.must_read(namespace))?;
     let namespace: Option<Arc<str>> = namespace.map(|ns| ns.to_string().into());

@@ -1,6 +1,6 @@
 //! `GET /v1/instances/{id}/uptime`
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::LazyLock};
 
 use api::{Day, Problem, UptimeAnswer, history::DayUptime};
 use axum::{
@@ -11,7 +11,10 @@ use axum::{
 use store::rows::UptimeRow;
 use utoipa::IntoParams;
 
-use super::{history::histories, instance};
+use super::{
+    history::histories,
+    instance::{self, InstancePath},
+};
 use crate::{
     AppState,
     access::Reader,
@@ -27,12 +30,12 @@ const MAX_DAYS: u64 = 366;
 /// How many days there are in an answer if nobody says.
 const DAYS: u64 = 30;
 
-pub(crate) const KNOWN: Known = Known { once: &["from", "to"], repeated: &[], words: "from, to" };
+pub(crate) static KNOWN: LazyLock<Known> = LazyLock::new(Known::of::<UptimeQuery>);
 
 /// Which days to answer with.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents what `KNOWN` accepts")]
+#[expect(dead_code, reason = "its fields are what `KNOWN` accepts")]
 pub(crate) struct UptimeQuery {
     /// The first day. By default the one 29 days before `to`.
     #[param(format = Date, pattern = "^(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}$", example = "2026-11-01")]
@@ -54,7 +57,7 @@ pub(crate) struct UptimeQuery {
     operation_id = "instance_uptime",
     tag = "discovery",
     params(
-        ("id" = String, Path, description = "The instance's id", pattern = "^0x[0-9a-fA-F]{64}$"),
+        InstancePath,
         UptimeQuery,
     ),
     responses(
@@ -71,7 +74,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let params = Params::parse(query.as_deref(), KNOWN)?;
+    let params = Params::parse(query.as_deref(), &KNOWN)?;
     let instance = instance::parse(&id)?;
     let day = |name| params.read(name, "a day, such as 2026-11-21", str::parse::<Day>);
     let (from, to) = (day("from")?.map(Day::number), day("to")?.map(Day::number));

@@ -1,12 +1,16 @@
 //! `GET /v1/watch`
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
-use api::{Health, InstancesDelta, Problem};
+use api::{InstancesDelta, Problem};
 use axum::{
     Extension,
     extract::{RawQuery, State},
-    http::HeaderMap,
+    http::{HeaderMap, HeaderName},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -15,9 +19,9 @@ use axum::{
 use domain::InstanceId;
 use futures::{Stream, stream};
 use tokio::sync::watch;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use super::instances::Service;
+use super::instances::{ListQuery, Service};
 use crate::{
     AppState,
     access::Reader,
@@ -33,28 +37,10 @@ use crate::{
     wanted::Wanted,
 };
 
-pub(crate) const KNOWN: Known = Known {
-    once: &[
-        "service",
-        "health",
-        "version",
-        "zone",
-        "region",
-        "protocol",
-        "filter",
-        "near",
-        "max_distance_km",
-        "max_latency_ms",
-        "resources.cpu",
-        "resources.memory_mb",
-        "resources.storage_gb",
-        "failover",
-        "limit",
-    ],
-    repeated: &["tag", "meta."],
-    words: "service, health, version, zone, region, protocol, tag, meta.<key>, filter, near, max_distance_km, max_latency_ms, \
-            resources.cpu, resources.memory_mb, resources.storage_gb, failover, limit",
-};
+pub(crate) static KNOWN: LazyLock<Known> =
+    LazyLock::new(|| Known::of::<WatchQuery>().and::<FilterQuery>().and::<ListQuery>());
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Between two events at least.
 const FLOOR: Duration = Duration::from_millis(20);
@@ -65,7 +51,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What to watch; which instances: as for the list of instances.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents what `KNOWN` accepts")]
+#[expect(dead_code, reason = "its fields are what `KNOWN` accepts")]
 pub(crate) struct WatchQuery {
     /// `namespace/name`.
     #[param(
@@ -73,12 +59,30 @@ pub(crate) struct WatchQuery {
         pattern = "^(0x[0-9a-fA-F]{40}|[a-z0-9][a-z0-9._-]{0,62})/[a-z0-9][a-z0-9._-]{0,62}$"
     )]
     service: String,
-    /// As for the list of instances.
-    #[param(inline)]
-    health: Option<Health>,
-    /// How many instances to tell of.
-    #[param(minimum = 1, maximum = 1000, default = 1000)]
-    limit: Option<u32>,
+}
+
+/// Where a client was.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documents what `last_event_id` reads")]
+pub(crate) struct WatchHeaders {
+    /// The `id` of the last event that was received.
+    #[param(rename = "Last-Event-ID", format = "uint64", example = 65536, nullable = false)]
+    last_event_id: Option<u64>,
+}
+
+/// An event.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what `event` makes")]
+pub(crate) struct WatchEvent {
+    /// What it is.
+    #[schema(pattern = "^(snapshot|delta|resync)$")]
+    event: String,
+    /// The index of the service.
+    #[schema(pattern = "^[1-9][0-9]*$")]
+    id: String,
+    /// JSON: of a `snapshot` and of a `resync` the list of instances, of a `delta` what has changed.
+    data: String,
 }
 
 /// Watches a service
@@ -92,9 +96,9 @@ pub(crate) struct WatchQuery {
     path = "/v1/watch",
     operation_id = "watch",
     tag = "discovery",
-    params(WatchQuery, FilterQuery, ("Last-Event-ID" = Option<u64>, Header, description = "The `id` of the last event that was received")),
+    params(WatchQuery, FilterQuery, ListQuery, WatchHeaders),
     responses(
-        (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events", body = WatchEvent, content_type = "text/event-stream"),
         (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nobody ever registered this service", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The gateway holds no index yet, or too many watch already", body = Problem, content_type = "application/problem+json"),
@@ -107,16 +111,11 @@ pub(crate) async fn watch(
     headers: HeaderMap,
     peer: Option<Extension<Peer>>,
 ) -> Result<Response, Error> {
-    let params = Params::parse(query.as_deref(), KNOWN)?;
-    let allowed = "namespace/name, such as acme/payments";
-    let name = params.get("service").unwrap_or_default();
-    let Some((ns, name)) = name.split_once('/') else {
-        return Err(Error::parameter("service", name, allowed, "it names no service"));
-    };
-    let service = Service::parse(ns, name)?;
+    let params = Params::parse(query.as_deref(), &KNOWN)?;
+    let service = Service::named("service", params.get("service").unwrap_or_default())?;
     reader.must_read(&service.namespace)?;
     let wanted = Wanted::from_params(&params)?;
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let last = last_event_id(&headers)?;
     let turn = state.waiters().turn(peer.as_deref())?;
     let found = wanted.answer(&state, &service)?;
     let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
@@ -136,6 +135,14 @@ pub(crate) async fn watch(
     let mut response = Sse::new(watcher.events()).keep_alive(keep_alive).into_response();
     registry_headers(response.headers_mut(), &at);
     Ok(response)
+}
+
+/// The event that a client had last, if it had any.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+    let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
+    let sent = String::from_utf8_lossy(id.as_bytes());
+    let bad = |_| Error::parameter(LAST_EVENT_ID.as_str(), &sent, "the id of an event: a number", "this is no number");
+    sent.parse().map(Some).map_err(bad)
 }
 
 /// One who watches.

@@ -59,7 +59,7 @@ fn updated(number: u64, log_index: u64) -> EventRow {
 }
 
 /// All kinds of events about one instance, and one about another, from log 0 on in block 2.
-fn all_kinds() -> Vec<EventRow> {
+pub(super) fn all_kinds() -> Vec<EventRow> {
     let (id, service, epoch) = (row().id.0, row().service.0, U24::from(1));
     let registration = Registration {
         namespaceId: acme().id().0,

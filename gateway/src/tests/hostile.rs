@@ -1,5 +1,6 @@
 //! What strangers write on the chain or send in requests is harmless.
 
+use futures::StreamExt;
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
@@ -40,6 +41,112 @@ async fn hostile_endpoints_and_metadata_are_served_as_bytes() {
     // Metadata that two parsers read differently matches neither reading.
     assert!(world.labels("?zone=z2").await.is_empty());
     assert!(world.labels("?zone=z1").await == ["header"]);
+}
+
+/// Ends lines of JSON, of headers, of metrics and of terminals.
+const HOSTILE: &str = "\u{1b}[2J\r\n\r\ndata: {}\nevent: gone\u{2028}Set-Cookie: evil=1\u{202e}\u{0}\"} 1";
+
+/// An instance that has it in all that its owner can choose freely.
+fn written_by_mallory(row: &mut InstanceRow) {
+    row.endpoints = vec![HOSTILE.as_bytes().into()];
+    row.metadata =
+        serde_json::json!({ "tags": [HOSTILE], "zone": HOSTILE, HOSTILE: HOSTILE }).to_string().into_bytes().into();
+    row.reason = Some(HOSTILE.as_bytes().into());
+}
+
+#[tokio::test]
+async fn what_is_on_the_chain_ends_no_line_and_reaches_no_header() {
+    let hostile = World::with([("payments", "a1", written_by_mallory)]);
+    let plain = World::with([("payments", "a1", |_| {})]);
+    let id = hostile.rows.instances[0].id;
+    let question = r#"{"service_name":"acme/payments"}"#;
+    let names =
+        |answer: &Answer| answer.headers.keys().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
+    for path in [PATH, "/v1/services", &format!("/v1/instances/{id}"), "/v1/discovery/services"] {
+        let ask = async |world: &World| match path {
+            "/v1/discovery/services" => world.post(path, question).await,
+            _ => world.get(path).await,
+        };
+        let (bad, good) = (ask(&hostile).await, ask(&plain).await);
+        assert_eq!((bad.status, names(&bad)), (good.status, names(&good)), "{path}");
+        for value in bad.headers.values() {
+            assert!(!value.to_str().expect("visible").contains("evil"), "{value:?}");
+        }
+    }
+
+    let request = Request::get("/v1/watch?service=acme/payments").body(Body::empty()).expect("a request");
+    let response = hostile.routes().oneshot(request).await.expect("an answer");
+    let event = response.into_body().into_data_stream().next().await.expect("an event").expect("no error");
+    let text = String::from_utf8(event.to_vec()).expect("text");
+    let [name, number, data, "", ""] = text.split('\n').collect::<Vec<_>>()[..] else { panic!("{text:?}") };
+    assert!(name == "event: snapshot" && number.starts_with("id: "), "{text:?}");
+    assert!(!data.contains(char::is_control), "{data:?}");
+    let data: Value = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
+    assert_eq!(data, hostile.get("/v1/namespaces/acme/services/payments/instances").await.body);
+    assert_eq!(data["instances"][0]["metadata"]["zone"], HOSTILE);
+}
+
+#[tokio::test]
+async fn what_strangers_send_is_told_to_people_without_what_it_does_to_terminals() {
+    let world = World::with([("payments", "a1", |_| {})]);
+    let ask = |method: &str, path: String, headers: &[(&'static str, &[u8])], body: String| {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(Body::from(body)).expect("a request")
+    };
+    let get = |path: String| ask("GET", path, &[], String::new());
+    let sent: String = url::form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
+    let sent = sent.replace('+', "%20");
+    let field = serde_json::json!({ "service_name": "acme/payments", HOSTILE: 1 }).to_string();
+    let inner = serde_json::json!({ "service_name": "acme/payments", "constraints": { HOSTILE: [] } }).to_string();
+    let value = serde_json::json!({ "service_name": HOSTILE }).to_string();
+    let post = |body| ask("POST", "/v1/discovery/services".into(), &[], body);
+    let timed: &[(&'static str, &[u8])] = &[("x-server-timing", b"\xc2\x9b2J\t\xff")];
+    for (request, status) in [
+        (get(format!("/v1/{sent}")), 404),
+        (get(format!("/v1/instances/{sent}")), 400),
+        (get(format!("/v1/namespaces/{sent}/services/payments/instances")), 400),
+        (get(format!("/v1/namespaces/acme/services/{sent}/instances")), 400),
+        (get(format!("/v1/services?{sent}=1")), 400),
+        (get(format!("/v1/services?cursor={sent}")), 400),
+        (get(format!("{PATH}&meta.{sent}=1")), 400),
+        (get(format!("{PATH}&filter={sent}")), 400),
+        (get(format!("{PATH}&filter=zone%20==%20`{sent}")), 400),
+        (get(format!("{PATH}&version={sent}")), 400),
+        (get(format!("{PATH}&near={sent}")), 400),
+        (get(format!("/v1/watch?service={sent}")), 400),
+        (
+            ask("GET", "/v1/watch?service=acme/payments".into(), &[("last-event-id", b"7\xc2\x9b2J\t")], String::new()),
+            400,
+        ),
+        (ask("GET", "/livez".into(), timed, String::new()), 400),
+        (ask("E'VIL", "/livez".into(), &[], String::new()), 405),
+        (post(field), 400),
+        (post(inner), 400),
+        (post(value), 400),
+        (ask("POST", "/v1/discovery/services".into(), &[], HOSTILE.into()), 400),
+    ] {
+        let what = format!("{} {}", request.method(), request.uri());
+        let answer = world.send(request).await;
+        assert_eq!(answer.status, status, "{what}: {}", answer.body);
+        let detail = answer.body["detail"].as_str().expect("a detail");
+        assert!(
+            !detail.contains(|c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}')),
+            "{what}: {detail:?}"
+        );
+        assert!(detail.len() < 1_000, "{what}: {detail}");
+        assert!(!answer.headers.contains_key("set-cookie"), "{what}");
+        assert!(!answer.body.to_string().contains(|c: char| c.is_ascii_control()), "{what}");
+    }
+
+    // None of it is a label, or a line.
+    let metrics = world.metrics();
+    assert!(metrics.contains("method=\"other\"") && metrics.contains("route=\"none\""), "{metrics}");
+    for word in ["evil", "VIL", "Cookie", "[2J", "%1B"] {
+        assert!(!metrics.contains(word), "{word}: {metrics}");
+    }
+    let is_plain = |line: &str| line.is_ascii() && !line.contains(char::is_control);
+    assert!(metrics.lines().all(is_plain), "{metrics}");
 }
 
 #[tokio::test]

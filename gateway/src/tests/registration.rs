@@ -13,13 +13,13 @@ use super::*;
 use crate::{Mined, Relay, RelayRefusal, Relayer, Told, Work};
 
 const PATH: &str = "/v1/discovery/registration";
-const GAS: u64 = 100_000;
+pub(super) const GAS: u64 = 100_000;
 const HASH: B256 = B256::repeat_byte(0x77);
 const BLOCK: BlockRef = BlockRef { number: 101, hash: B256::repeat_byte(0x88) };
 
 /// Does as it is told, and counts.
 #[derive(Debug)]
-struct Fake {
+pub(super) struct Fake {
     gas: AtomicU64,
     quotes: AtomicUsize,
     sent: AtomicUsize,
@@ -33,7 +33,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             gas: GAS.into(),
             quotes: 0.into(),
@@ -85,7 +85,7 @@ fn world(registrations: u64) -> (World, Arc<Fake>) {
     (world, fake)
 }
 
-fn signed(label: &str) -> Value {
+pub(super) fn signed(label: &str) -> Value {
     json!({
         "chain_id": 31337,
         "contract": Address::repeat_byte(3),

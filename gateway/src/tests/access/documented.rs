@@ -48,6 +48,18 @@ async fn no_route_tells_a_key_of_a_namespace_that_it_may_not_read() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_wants_to_know_who_asks_says_so_in_its_document() {
+    let guarded = Guarded::new();
+    let nobody = serde_json::json!({});
+    for (served, is_open) in
+        [(guarded.world.get("/openapi.json").await, false), (World::new().get("/openapi.json").await, true)]
+    {
+        let ways = &served.body["paths"]["/v1/services"]["get"]["security"];
+        assert_eq!(ways.as_array().expect("ways").contains(&nobody), is_open, "{ways}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_another_origin_may_send_a_key() {
     let guarded = Guarded::new();
     let ask = Request::options(PAYMENTS).header("origin", "https://page.example");
