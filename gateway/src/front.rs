@@ -14,16 +14,8 @@ use axum::{
 };
 
 use crate::{
-    AppState,
-    access::Access,
-    app::{app, mark_answer},
-    peer::Peer,
-    rate::Limiter,
-    routes::instances,
-    telemetry::Counted,
-    timing,
-    traces::Traced,
-    wanted,
+    AppState, access::Access, app::app, peer::Peer, rate::Limiter, routes::instances, surround::mark_answer, timing,
+    traces::Traced, wanted,
 };
 
 /// What requests are handed to. Cheap to clone.
@@ -38,15 +30,13 @@ struct Shortcut {
     state: AppState,
     access: Access,
     limiter: Option<Arc<Limiter>>,
-    counted: Counted,
 }
 
 impl Front {
     /// All routes over what `state` knows, for those whom `access` lets in, as often as `limiter` lets them.
     pub(crate) fn new(state: AppState, access: Access, limiter: Option<Arc<Limiter>>) -> Self {
         let routes = app(state.clone(), access.clone(), limiter.clone());
-        let counted = state.telemetry().counted(instances::PATH, "GET");
-        Self { routes, shortcut: Some(Arc::new(Shortcut { state, access, limiter, counted })) }
+        Self { routes, shortcut: Some(Arc::new(Shortcut { state, access, limiter })) }
     }
 
     pub(crate) fn routes(&self) -> Router {
@@ -82,10 +72,10 @@ impl Shortcut {
         let traced = Traced::begin(request, Some(instances::PATH), "GET");
         mark_answer(response.headers_mut());
         let took = self.state.clock().monotonic().saturating_sub(began);
-        let status = response.status();
-        tracing::debug!(method = "GET", route = instances::PATH, status = status.as_u16(), ?took, "answered");
+        let status = response.status().as_u16();
+        tracing::debug!(method = "GET", route = instances::PATH, status, ?took, "answered");
         traced.answered(&mut response);
-        self.counted.request(status, took);
+        self.state.telemetry().request(instances::PATH, "GET", status, took);
         Some(response)
     }
 

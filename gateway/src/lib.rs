@@ -49,6 +49,7 @@ mod routes;
 mod server;
 mod service;
 mod state;
+mod surround;
 mod telemetry;
 mod timing;
 mod traces;

@@ -7,11 +7,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::extract::Request;
 use domain::Clock;
 use governor::{Quota, RateLimiter, clock::Clock as _, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
 
@@ -65,22 +61,22 @@ impl Limiter {
         self.limiter.check_key(&bucket).map_err(|until| until.wait_time_from(self.limiter.clock().now()))
     }
 
+    /// Counts a request of a client. Probes are not counted: a gateway must not look dead because it is asked.
+    ///
+    /// # Errors
+    /// [`Kind::TooManyRequests`].
+    pub(crate) fn admit(&self, request: &Request) -> Result<(), Error> {
+        let peer = request.extensions().get::<Peer>().filter(|_| !matches!(request.uri().path(), "/livez" | "/readyz"));
+        peer.map_or(Ok(()), |peer| self.check(peer.client())).map_err(|wait| {
+            let error = Error::new(Kind::TooManyRequests, "this address asks too often; wait as Retry-After says");
+            error.retry_after(wait)
+        })
+    }
+
     /// Forgets clients that have not asked for so long that they may send as much as any.
     pub(crate) fn upkeep(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
-    }
-}
-
-/// Answers 429 to a client that asks too often. Probes are not counted: a gateway must not look dead because it is asked.
-pub(crate) async fn limit(State(limiter): State<Arc<Limiter>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().filter(|_| !matches!(request.uri().path(), "/livez" | "/readyz"));
-    match peer.map_or(Ok(()), |peer| limiter.check(peer.client())) {
-        Ok(()) => next.run(request).await,
-        Err(wait) => {
-            let error = Error::new(Kind::TooManyRequests, "this address asks too often; wait as Retry-After says");
-            error.retry_after(wait).into_response()
-        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Audit {
         let identity = identity.map_or("none", |identity| &identity.id);
         let address = peer.map(|peer| peer.address.ip().to_canonical().to_string());
         let address = address.as_deref().unwrap_or("unknown");
-        let (method, reason) = (crate::app::known_method(method), reason.as_str());
+        let (method, reason) = (crate::surround::known_method(method), reason.as_str());
         // Quoted: the subject of a token may hold anything.
         tracing::warn!(target: "rollcall::audit", ?identity, address, method, route, reason, left_out, "refused");
     }

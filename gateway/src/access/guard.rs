@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{FromRequestParts, MatchedPath, Request, State},
+    extract::{FromRequestParts, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -106,12 +106,12 @@ pub(super) fn is_open(route: &str) -> bool {
 
 /// Decides about each request before its route sees it.
 pub(crate) async fn guard(
-    State((state, access)): State<(AppState, Access)>,
-    route: Option<MatchedPath>,
+    state: &AppState,
+    access: &Access,
+    route: &str,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     if access.is_public() || is_open(route) {
         request.extensions_mut().insert(Reader(None));
         return next.run(request).await;
@@ -122,7 +122,7 @@ pub(crate) async fn guard(
         state.telemetry().refused(reason);
         access.audit().refused(&Refused { reason, identity, peer: peer.as_ref(), method: &method, route });
     };
-    let identity = match admit(&access, request.headers(), peer.as_ref()) {
+    let identity = match admit(access, request.headers(), peer.as_ref()) {
         Ok(identity) => identity,
         Err((Refusal { reason, identity }, wait)) => {
             refused(reason, identity.as_deref());

@@ -20,12 +20,12 @@ use crate::{
     AppState,
     access::Reader,
     answer::answer,
-    app::MAX_BODY,
     error::{Error, Kind},
     filter::Filter,
     freshness::At,
     params::{self, Params},
     service::Member,
+    surround::MAX_BODY,
     wanted::first_expiry,
 };
 
