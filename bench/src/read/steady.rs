@@ -5,23 +5,26 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use domain::{Clock, SystemClock};
-use tokio::sync::{Mutex, mpsc::unbounded_channel};
-
-use crate::numbers::percentile;
+use tokio::sync::{Barrier, Mutex, mpsc::unbounded_channel};
 
 /// Connections: requests wait if all of them are busy.
 const CONNECTIONS: usize = 64;
 
-/// The 99th percentile in milliseconds.
-pub async fn steady(url: &str, rate: u32, seconds: u32) -> Result<f64> {
+/// Latencies in milliseconds, over connections that are open already.
+pub async fn steady(url: &str, rate: u32, seconds: u32) -> Result<Vec<f64>> {
     let clock = SystemClock::new();
+    let open = Arc::new(Barrier::new(CONNECTIONS + 1));
     let (due, requests) = unbounded_channel::<Duration>();
     let requests = Arc::new(Mutex::new(requests));
     let workers: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
             let (url, clock, requests) = (url.to_owned(), Arc::clone(&clock), Arc::clone(&requests));
+            let open = Arc::clone(&open);
             tokio::spawn(async move {
                 let client = reqwest::Client::builder().no_proxy().build()?;
+                let first = client.get(&url).send().await;
+                open.wait().await;
+                first?.error_for_status()?.bytes().await?;
                 let mut took = Vec::new();
                 loop {
                     let next = requests.lock().await.recv().await;
@@ -32,6 +35,7 @@ pub async fn steady(url: &str, rate: u32, seconds: u32) -> Result<f64> {
             })
         })
         .collect();
+    open.wait().await;
     let count = rate * seconds;
     let began = clock.monotonic() + Duration::from_millis(100);
     let pace = Arc::clone(&clock);
@@ -51,5 +55,5 @@ pub async fn steady(url: &str, rate: u32, seconds: u32) -> Result<f64> {
     }
     pacer.join().ok().context("the pacer panicked")?;
     ensure!(all.len() == count as usize, "{} answers to {count} requests", all.len());
-    Ok(percentile(all, 0.99))
+    Ok(all)
 }
