@@ -78,7 +78,7 @@ impl Wanted {
             return Ok(ready);
         }
         let (ready, at) = state.read(|index, at| {
-            let service = index.service(service.key).ok_or_else(|| service.unknown())?;
+            let service = index.service(service.key()).ok_or_else(|| service.unknown())?;
             let (health, mut chosen) = self.choose(service, at.now);
             let tier = self.filter.keep_first_tier(&mut chosen, |member| &member.instance);
             let matched = chosen.len() as u64;
@@ -125,7 +125,7 @@ impl Wanted {
                 );
                 return Err(Error::new(Kind::NotYet, detail));
             };
-            let known = index.service(service.key).ok_or_else(|| service.unknown())?;
+            let known = index.service(service.key()).ok_or_else(|| service.unknown())?;
             if known.past.from() > block.number {
                 return Err(Error::new(Kind::NotYet, "the service changed too often since: ask for latest"));
             }

@@ -65,7 +65,7 @@ pub(crate) async fn discover(
     let filter = Filter::from_constraints(query.constraints)?;
 
     let ((instances, mode, first_expiry), at) = state.read(|index, at| {
-        let service = index.service(service.key).ok_or_else(|| service.unknown())?;
+        let service = index.service(service.key()).ok_or_else(|| service.unknown())?;
         let mut found: Vec<&Member> =
             service.members().filter(|member| member.serves() && filter.matches(&member.instance)).collect();
         found.sort_by_cached_key(|member| (member.rank(at.now), filter.nearness(&member.instance)));

@@ -119,7 +119,6 @@ pub(crate) async fn list(
 /// A service that a stranger asked for.
 #[derive(Debug)]
 pub(crate) struct Service {
-    pub(crate) key: ServiceKey,
     pub(crate) namespace: Namespace,
     name: String,
 }
@@ -132,7 +131,12 @@ impl Service {
         let namespace: Namespace =
             ns.parse().map_err(|e| bad("ns", ns, "a label (a-z 0-9 . _ -) or an account (0x…)", e))?;
         text::check_name("service", name).map_err(|e| bad("name", name, "a name (a-z 0-9 . _ -)", e))?;
-        Ok(Self { key: ServiceKey::new(namespace.id(), name), namespace, name: name.to_owned() })
+        Ok(Self { namespace, name: name.to_owned() })
+    }
+
+    /// Two hashes: what is ready is found without.
+    pub(crate) fn key(&self) -> ServiceKey {
+        ServiceKey::new(self.namespace.id(), &self.name)
     }
 
     /// Of a parameter that is `namespace/name`.
@@ -141,7 +145,7 @@ impl Service {
         let (namespace, name) = sent.split_once('/').ok_or_else(|| bad("it names no namespace"))?;
         let namespace: Namespace = namespace.parse().map_err(|reason: TextError| bad(&reason.to_string()))?;
         text::check_name("service", name).map_err(|reason| bad(&reason.to_string()))?;
-        Ok(Self { key: ServiceKey::new(namespace.id(), name), namespace, name: name.to_owned() })
+        Ok(Self { namespace, name: name.to_owned() })
     }
 
     pub(crate) fn unknown(&self) -> Error {

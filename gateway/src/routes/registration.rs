@@ -117,7 +117,7 @@ fn instance(signed: &SignedRegistration) -> Result<(Namespace, InstanceId), Erro
         let allowed = "1 to 63 of A-Z a-z 0-9 . _ + -";
         Error::parameter("version", &message.version, allowed, &reason.to_string())
     })?;
-    let id = InstanceId::new(service.key, message.registrant, &message.label);
+    let id = InstanceId::new(service.key(), message.registrant, &message.label);
     Ok((service.namespace, id))
 }
 
