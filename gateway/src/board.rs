@@ -39,7 +39,7 @@ pub(crate) struct Board {
 /// What made of one answer another one.
 #[derive(Debug)]
 struct Delta {
-    from: u64,
+    from: (u64, Mode),
     to: Arc<Ready>,
     text: Option<Arc<str>>,
 }
@@ -77,13 +77,14 @@ impl Board {
         (ready.index == self.index() && ready.asked == mode && ready.due.is_none_or(|due| now < due)).then_some(ready)
     }
 
-    /// What makes of the answer of an index another one: made by the first who asks.
+    /// What makes of one answer another one: made by the first who asks.
     pub(crate) fn delta(
         &self,
-        from: u64,
+        from: &Ready,
         to: &Arc<Ready>,
         make: impl FnOnce() -> Option<Arc<str>>,
     ) -> Option<Arc<str>> {
+        let from = (from.index, from.mode);
         let mut delta = self.delta.lock().unwrap_or_else(PoisonError::into_inner);
         match &*delta {
             Some(known) if known.from == from && Arc::ptr_eq(&known.to, to) => known.text.clone(),

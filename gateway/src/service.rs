@@ -256,13 +256,13 @@ impl Service {
         instance
     }
 
-    /// Judges its instances at a chain time. Whether something became of one of them.
+    /// Judges its instances at a chain time. Whether something became of one of them, or of the mode.
     pub(crate) fn judge(&mut self, now: u64, resumed: u64) -> bool {
         let mut active: Vec<&mut Member> =
             self.members.values_mut().filter(|member| member.instance.lease.status == Status::Active).collect();
         let pulses: Vec<Pulse> = active.iter().map(|member| member.pulse()).collect();
         let standings = liveness::judge(&pulses, now, resumed);
-        let mut changed = false;
+        let (mut changed, preserved) = (false, self.preserved);
         (self.live, self.preserved, self.due) = (0, false, None);
         for ((member, pulse), standing) in active.iter_mut().zip(&pulses).zip(standings) {
             changed |= member.standing != standing;
@@ -272,7 +272,7 @@ impl Service {
             let next = liveness::next(pulse, standing, now, resumed);
             self.due = self.due.into_iter().chain(next).min();
         }
-        changed
+        changed || self.preserved != preserved
     }
 
     /// Judges those that are new as they stand, without regard for the others: nothing was seen of any of them before.
@@ -335,6 +335,7 @@ impl Service {
 
     /// Whether it is served as another one is.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.members.len() == other.members.len() && self.members().zip(other.members()).all(|(a, b)| a.is_same(b))
+        (self.members.len(), self.preserved) == (other.members.len(), other.preserved)
+            && self.members().zip(other.members()).all(|(a, b)| a.is_same(b))
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use api::Mode;
 use arc_swap::ArcSwapOption;
 use domain::Clock;
 use store::{
@@ -12,6 +13,7 @@ use store::{
     query::{Delta, Snapshot, Update},
     rows::Checkpoint,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -44,6 +46,8 @@ struct Inner {
     boards: Arc<Boards>,
     telemetry: Telemetry,
     waiters: Waiters,
+    /// The mode, as who watches was told last.
+    mode: watch::Sender<Mode>,
     draining: CancellationToken,
     histories: OnceLock<Histories>,
     desk: OnceLock<Arc<Desk>>,
@@ -96,6 +100,7 @@ impl AppState {
             histories: OnceLock::new(),
             desk: OnceLock::new(),
             waiters: Waiters::default(),
+            mode: watch::Sender::new(Mode::Normal),
             draining: CancellationToken::new(),
         }))
     }
@@ -207,6 +212,18 @@ impl AppState {
     /// Whether [`lapse`](Self::lapse) has something to do.
     pub(crate) fn is_due(&self) -> bool {
         self.view().is_due(self.0.clock.monotonic())
+    }
+
+    /// Tells who watches if the mode is another one than it was.
+    pub(crate) fn tell_mode(&self) {
+        if let Some(At { mode, .. }) = self.at() {
+            self.0.mode.send_if_modified(|told| std::mem::replace(told, mode) != mode);
+        }
+    }
+
+    /// Sees each change of the mode.
+    pub(crate) fn modes(&self) -> watch::Receiver<Mode> {
+        self.0.mode.subscribe()
     }
 
     /// What an answer is true at; none if there is none yet.
@@ -349,7 +366,7 @@ impl View {
             let reason = self.fault.as_deref().unwrap_or("the database has not been read yet");
             return Some(format!("the gateway cannot answer yet: {reason}"));
         };
-        if moment.at(monotonic).mode == api::Mode::Stale {
+        if moment.at(monotonic).mode == Mode::Stale {
             let reason = self.fault.as_deref().unwrap_or("the database does not answer");
             return Some(format!("the gateway serves from memory: {reason}"));
         }
