@@ -34,6 +34,8 @@ pub(crate) struct Index {
     /// Services by the namespace and the name that people write, in the order of `GET /v1/services`.
     names: BTreeMap<(Arc<str>, Arc<str>), ServiceKey>,
     instances: HashMap<InstanceId, Arc<Instance>>,
+    /// How many of them serve.
+    live: u64,
     /// What is said of instances, if anything is. Of an epoch that may have ended.
     said_of_instances: HashMap<InstanceId, InstanceGrants>,
     /// What is said of namespaces, if anything is. Of an epoch that may have ended.
@@ -83,6 +85,10 @@ impl Index {
                 None => service.judge_first(at.now),
             }
             index.due.extend(service.due().map(|due| (due, key)));
+            index.live += service.live();
+            if at.now > at.head_time && service.is_ahead_of(at.head_time) {
+                index.ahead.push((at.now, key));
+            }
         }
         index
     }
@@ -180,7 +186,9 @@ impl Index {
         if let Some(due) = service.due() {
             self.due.remove(&(due, key));
         }
+        self.live -= service.live();
         let changed = service.judge(at.now, at.resumed);
+        self.live += service.live();
         self.due.extend(service.due().map(|due| (due, key)));
         if touched {
             service.board.change(self.changes);
@@ -296,9 +304,30 @@ impl Index {
         member.map_or_else(|| instance.served(false, Observed::default()), |member| member.served(now))
     }
 
-    /// The services after a namespace and name, in order.
-    pub(crate) fn services_after(&self, after: Bound<(Arc<str>, Arc<str>)>) -> impl Iterator<Item = &Service> {
-        self.names.range((after, Bound::Unbounded)).filter_map(|(_, key)| self.services.get(key))
+    /// The services after a namespace and name whose names begin with `prefix`, in order, of namespaces that are wanted; of the
+    /// one alone to which it is `confined`. What is not wanted is skipped, not looked at.
+    pub(crate) fn services_after(
+        &self,
+        mut after: Bound<(Arc<str>, Arc<str>)>,
+        confined: Option<&str>,
+        prefix: &str,
+        wants: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = &Service> {
+        std::iter::from_fn(move || {
+            loop {
+                let ((namespace, name), key) = self.names.range((after.clone(), Bound::Unbounded)).next()?;
+                if confined.is_some_and(|confined| **namespace != *confined) {
+                    return None;
+                }
+                if wants(namespace) && name.starts_with(prefix) {
+                    after = Bound::Excluded((Arc::clone(namespace), Arc::clone(name)));
+                    return self.services.get(key);
+                }
+                let is_before = wants(namespace) && **name < *prefix;
+                let namespace = if is_before { Arc::clone(namespace) } else { next_namespace(namespace) };
+                after = Bound::Included((namespace, prefix.into()));
+            }
+        })
     }
 
     /// What is said of an instance in its present epoch.
@@ -332,12 +361,13 @@ impl Index {
 
     /// How many services and instances there are, and how many of these are live.
     pub(crate) fn counts(&self) -> Counts {
-        Counts {
-            services: self.services.len() as u64,
-            instances: self.instances.len() as u64,
-            live: self.services.values().map(Service::live).sum(),
-        }
+        Counts { services: self.services.len() as u64, instances: self.instances.len() as u64, live: self.live }
     }
+}
+
+/// The first text after a namespace.
+fn next_namespace(namespace: &str) -> Arc<str> {
+    format!("{namespace}\0").into()
 }
 
 /// How people write a service.

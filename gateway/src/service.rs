@@ -309,6 +309,14 @@ impl Service {
         self.due
     }
 
+    /// Whether one of its instances has gone, or is a suspect, whose lease runs at the time of the head: it was judged at a
+    /// chain time that no block has reached.
+    pub(crate) fn is_ahead_of(&self, head_time: u64) -> bool {
+        self.members
+            .values()
+            .any(|member| member.standing != Standing::Live && member.instance.lease.is_live(head_time))
+    }
+
     /// Goes on with the past of the service in an index that this one replaces; what differs between them became what it
     /// is at `head`.
     pub(crate) fn go_on(&mut self, before: &Self, head: u64, now: u64) {

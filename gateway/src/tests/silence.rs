@@ -153,7 +153,7 @@ fn restarted(world: World) -> World {
 
 #[tokio::test]
 async fn a_gateway_that_starts_while_the_chain_stands_gives_the_same_grace() {
-    let mut world = steady();
+    let world = steady();
     // By the time it starts, nobody can tell for how long the head has been the head.
     world.clock.advance(Duration::from_secs(590));
     let mut world = restarted(world);
