@@ -11,9 +11,10 @@ use std::{
     },
 };
 
-use api::{Health, Mode};
+use api::{Consistency, Health, Mode};
 use arc_swap::ArcSwapOption;
 use axum::{body::Bytes, http::HeaderValue};
+use domain::B256;
 use tokio::sync::watch;
 
 use crate::{
@@ -32,8 +33,18 @@ pub(crate) struct Board {
     bell: watch::Sender<u64>,
     /// By health: healthy, all, healthy or else all.
     ready: [ArcSwapOption<Ready>; 3],
+    /// As of the newest block that is safe, and of the newest that is finalized; by health.
+    safe: [ArcSwapOption<AsOf>; 3],
+    finalized: [ArcSwapOption<AsOf>; 3],
     /// What was told last to those who watch.
     delta: Mutex<Option<Delta>>,
+}
+
+/// An answer as of a block.
+#[derive(Debug)]
+struct AsOf {
+    block: B256,
+    ready: Arc<Ready>,
 }
 
 /// What made of one answer another one.
@@ -49,7 +60,8 @@ impl Board {
     pub(crate) fn new(changes: u64) -> Arc<Self> {
         let index = (changes << BETWEEN).max(1);
         let bell = watch::Sender::new(index);
-        Arc::new(Self { index: AtomicU64::new(index), bell, ready: Default::default(), delta: Mutex::default() })
+        let (ready, safe, finalized, delta) = Default::default();
+        Arc::new(Self { index: AtomicU64::new(index), bell, ready, safe, finalized, delta })
     }
 
     /// The service changed: by one of so many changes in the database, or by the passing of time. Wakes who watches.
@@ -75,6 +87,27 @@ impl Board {
     pub(crate) fn ready(&self, health: Health, mode: Mode, now: u64) -> Option<Arc<Ready>> {
         let ready = self.ready[slot(health)].load_full()?;
         (ready.index == self.index() && ready.asked == mode && ready.due.is_none_or(|due| now < due)).then_some(ready)
+    }
+
+    /// The answer as of a block, if it is ready: neither the block nor what was up to it changes.
+    pub(crate) fn ready_as_of(&self, asked: (Consistency, Health), block: B256, mode: Mode) -> Option<Arc<Ready>> {
+        let kept = self.as_of(asked)?.load();
+        let kept = kept.as_ref().filter(|kept| kept.block == block && kept.ready.mode == mode)?;
+        Some(Arc::clone(&kept.ready))
+    }
+
+    pub(crate) fn keep_as_of(&self, asked: (Consistency, Health), block: B256, ready: Arc<Ready>) {
+        if let Some(kept) = self.as_of(asked) {
+            kept.store(Some(Arc::new(AsOf { block, ready })));
+        }
+    }
+
+    fn as_of(&self, (consistency, health): (Consistency, Health)) -> Option<&ArcSwapOption<AsOf>> {
+        match consistency {
+            Consistency::Latest => None,
+            Consistency::Safe => Some(&self.safe[slot(health)]),
+            Consistency::Finalized => Some(&self.finalized[slot(health)]),
+        }
     }
 
     /// What makes of one answer another one: made by the first who asks.

@@ -43,6 +43,14 @@ pub(crate) struct At {
     pub(crate) head_age: Duration,
 }
 
+impl At {
+    /// As of a block before, at the time of then.
+    pub(crate) fn as_of(self, block: BlockInfo) -> Self {
+        let then = u64::try_from(block.time.unix_timestamp()).unwrap_or_default();
+        Self { block, now: then, head_time: then, ..self }
+    }
+}
+
 /// How fresh the index is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Freshness {

@@ -9,16 +9,19 @@ use std::{
 use api::{BlockInfo, Observed};
 use domain::{Address, InstanceId, Lease, Namespace, NamespaceId, ServiceKey};
 use store::{
-    query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator, Snapshot},
+    query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator},
     rows::{InstanceRow, NamespaceRow, ServiceRow},
 };
 
+use self::whole::Before;
 use crate::{
     board::Board,
     freshness::At,
     past::Heads,
     service::{Instance, Service},
 };
+
+mod whole;
 
 /// Where readers find the board of a service, by `namespace/name` as people write it.
 pub(crate) type Boards = papaya::HashMap<String, Arc<Board>>;
@@ -53,6 +56,8 @@ pub(crate) struct Index {
     due: BTreeSet<(u64, ServiceKey)>,
     /// Services that were judged at a chain time that no block has reached.
     ahead: Vec<(u64, ServiceKey)>,
+    /// Services that are not what they are in the index that this one is to replace.
+    news: HashSet<ServiceKey>,
 }
 
 /// A namespace: who governs it.
@@ -64,56 +69,6 @@ pub(crate) struct Governed {
 }
 
 impl Index {
-    /// The index of a snapshot. What was seen of heartbeats in the index `before` goes on, and who watches a service is
-    /// woken only if it differs.
-    pub(crate) fn new(snapshot: Snapshot, at: &At, boards: Arc<Boards>, before: Option<&Self>) -> Self {
-        let changes = u64::try_from(snapshot.checkpoint.change_seq).unwrap_or_default();
-        let mut heads = before.map(|before| before.heads.clone()).unwrap_or_default();
-        heads.see(&snapshot.checkpoint, true);
-        let mut index = Self { boards, changes, heads, ..Self::default() };
-        let head = snapshot.checkpoint.head.number;
-        index.put(snapshot.namespaces, snapshot.services, snapshot.instances, None, before);
-        index.put_grants(snapshot.grants);
-        let keys: Vec<ServiceKey> = index.services.keys().copied().collect();
-        for key in keys {
-            let Some(service) = index.services.get_mut(&key) else { continue };
-            match before.and_then(|before| before.services.get(&key)) {
-                Some(before) => {
-                    service.go_on(before, head, at.now);
-                    service.judge(at.now, at.resumed);
-                }
-                None => service.judge_first(at.now),
-            }
-            index.due.extend(service.due().map(|due| (due, key)));
-            index.live += service.live();
-            if at.now > at.head_time && service.is_ahead_of(at.head_time) {
-                index.ahead.push((at.now, key));
-            }
-        }
-        index
-    }
-
-    /// Lets readers see this index in the place of the one before.
-    pub(crate) fn publish(&self, before: Option<&Self>) {
-        for (key, service) in &self.services {
-            match before.and_then(|before| before.services.get(key)) {
-                Some(known) if !Arc::ptr_eq(&known.board, &service.board) => {
-                    self.boards.pin().insert(path(service), Arc::clone(&service.board));
-                    known.board.change(self.changes);
-                }
-                Some(known) if known.is_same(service) => {}
-                Some(_) => service.board.change(self.changes),
-                None => _ = self.boards.pin().insert(path(service), Arc::clone(&service.board)),
-            }
-        }
-        for (key, service) in before.iter().flat_map(|before| &before.services) {
-            if !self.services.contains_key(key) {
-                self.boards.pin().remove(&path(service));
-                service.board.change(self.changes);
-            }
-        }
-    }
-
     pub(crate) fn apply(&mut self, delta: Delta, at: &At) {
         self.changes = u64::try_from(delta.checkpoint.change_seq).unwrap_or_default();
         let head = delta.checkpoint.head.number;
@@ -249,7 +204,7 @@ impl Index {
         services: Vec<ServiceRow>,
         instances: Vec<InstanceRow>,
         became: Option<u64>,
-        before: Option<&Self>,
+        before: Option<&Before>,
     ) -> HashSet<ServiceKey> {
         self.namespaces.extend(namespaces.into_iter().map(|row| (row.id, row)));
         for row in services {
@@ -271,7 +226,7 @@ impl Index {
         touched
     }
 
-    fn put_service(&mut self, row: ServiceRow, before: Option<&Self>) {
+    fn put_service(&mut self, row: ServiceRow, before: Option<&Before>) {
         if let Some(service) = self.services.get_mut(&row.key) {
             service.count = row.count;
             return;

@@ -182,7 +182,7 @@ impl Member {
 }
 
 /// A service and its roster.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Service {
     pub(crate) key: ServiceKey,
     /// The namespace as people write it.
@@ -319,8 +319,8 @@ impl Service {
 
     /// Goes on with the past of the service in an index that this one replaces; what differs between them became what it
     /// is at `head`.
-    pub(crate) fn go_on(&mut self, before: &Self, head: u64, now: u64) {
-        self.past = before.past.clone();
+    pub(crate) fn go_on(&mut self, before: &mut Self, head: u64, now: u64) {
+        self.past = std::mem::take(&mut before.past);
         for (id, member) in &mut self.members {
             // Nobody has seen it alive.
             if before.member(*id).is_none() && member.instance.lease.is_expired(now) {

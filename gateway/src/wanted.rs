@@ -38,6 +38,12 @@ pub(crate) fn ready(state: &AppState, path: &str, health: Health) -> Option<Foun
     Some(Found { ready: board.ready(health, at.mode, at.now)?, at })
 }
 
+/// The same as of the newest block that is so final.
+fn ready_as_of(state: &AppState, path: &str, asked: (Consistency, Health)) -> Option<Found> {
+    let (at, board) = (state.at_final(asked.0)?, state.board(path)?);
+    Some(Found { ready: board.ready_as_of(asked, at.block.hash, at.mode)?, at })
+}
+
 /// Which instances of a service are wanted.
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -114,7 +120,13 @@ impl Wanted {
 
     /// The answer as it was at a block that is final, or as good as final: with the leases of then, at the time of then.
     fn answer_as_of(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
-        let (ready, at) = state.read(|index, at| {
+        let asked = (self.consistency, self.health);
+        if self.is_plain()
+            && let Some(found) = ready_as_of(state, &service.to_string(), asked)
+        {
+            return Ok(found);
+        }
+        let ((ready, block), at) = state.read(|index, at| {
             let height = if self.consistency == Consistency::Finalized { at.finalized } else { at.safe };
             let Some(block) = index.head_at(height) else {
                 let first = index.first_head().unwrap_or_default();
@@ -129,7 +141,7 @@ impl Wanted {
             if known.past.from() > block.number {
                 return Err(Error::new(Kind::NotYet, "the service changed too often since: ask for latest"));
             }
-            let then = u64::try_from(block.time.unix_timestamp()).unwrap_or_default();
+            let then = at.as_of(block).now;
             let mut chosen = known.at(block.number);
             chosen.retain(|instance| self.filter.matches(instance));
             let live = |instance: &Arc<Instance>| instance.lease.is_live(then);
@@ -155,10 +167,13 @@ impl Wanted {
                 matched,
                 instances: chosen.iter().map(|instance| instance.served(live(instance), Observed::default())).collect(),
             };
-            Ok((Arc::new(Ready::new(at.mode, None, written(&body)?)), block, then))
+            let ready = Arc::new(Ready::new(at.mode, None, written(&body)?));
+            if self.is_plain() {
+                known.board.keep_as_of(asked, block.hash, Arc::clone(&ready));
+            }
+            Ok((ready, block))
         })?;
-        let (ready, block, now) = ready;
-        Ok(Found { ready, at: At { block, now, head_time: now, ..at } })
+        Ok(Found { ready, at: at.as_of(block) })
     }
 
     /// The instances to answer with, the doubtful ones last, the nearest first, and what they are.
