@@ -17,7 +17,7 @@ use self::whole::Before;
 use crate::{
     board::Board,
     freshness::At,
-    past::Heads,
+    past::{self, CHANGES_OF_ALL, Heads},
     service::{Instance, Service},
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Index {
     boards: Arc<Boards>,
     /// The heads that rosters can be taken back to.
     heads: Heads,
+    /// How many changes are remembered for that.
+    remembered: usize,
     /// The last service whose past was looked at.
     swept: Option<(Arc<str>, Arc<str>)>,
     /// How many changes the database has had.
@@ -99,15 +101,22 @@ impl Index {
         self.lapse(at);
     }
 
-    /// Forgets what nobody can ask for any more, of some services at a time.
+    /// Forgets what nobody can ask for any more, of some services at a time; and what is too much.
     fn sweep(&mut self) {
         let first = self.heads.first().unwrap_or(u64::MAX);
         let after = self.swept.take().map_or(Bound::Unbounded, Bound::Excluded);
         for (name, key) in self.names.range((after, Bound::Unbounded)).take(SWEPT) {
             if let Some(service) = self.services.get_mut(key) {
+                let had = service.past.len();
                 service.past.forget(first);
+                self.remembered -= had - service.past.len();
             }
             self.swept = Some(name.clone());
+        }
+        if self.remembered > CHANGES_OF_ALL {
+            // Half of them, or it would be to do again soon.
+            let pasts = self.services.values_mut().map(|service| &mut service.past);
+            self.remembered = past::keep_of_all(pasts, CHANGES_OF_ALL / 2);
         }
     }
 
@@ -191,8 +200,10 @@ impl Index {
                 continue;
             };
             touched.insert(service.key);
+            let had = service.past.len();
             self.instances.insert(id, service.enlist(instance, became, None));
             service.past.forget(self.heads.first().unwrap_or_default());
+            self.remembered = self.remembered + service.past.len() - had;
         }
         touched
     }
@@ -219,8 +230,10 @@ impl Index {
                 continue;
             };
             let known = before.and_then(|before| before.services.get(&key)?.member(id));
+            let had = service.past.len();
             self.instances.insert(id, service.put(row, became, known));
             service.past.forget(self.heads.first().unwrap_or_default());
+            self.remembered = self.remembered + service.past.len() - had;
             touched.insert(key);
         }
         touched

@@ -45,6 +45,7 @@ impl Index {
             }
             index.due.extend(service.due().map(|due| (due, *key)));
             index.live += service.live();
+            index.remembered += service.past.len();
             if at.now > at.head_time && service.is_ahead_of(at.head_time) {
                 index.ahead.push((at.now, *key));
             }
