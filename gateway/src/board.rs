@@ -51,7 +51,7 @@ struct AsOf {
 #[derive(Debug)]
 struct Delta {
     from: (u64, Mode),
-    to: Arc<Ready>,
+    to: Seen,
     text: Option<Arc<str>>,
 }
 
@@ -111,17 +111,13 @@ impl Board {
     }
 
     /// What makes of one answer another one: made by the first who asks.
-    pub(crate) fn delta(
-        &self,
-        from: &Ready,
-        to: &Arc<Ready>,
-        make: impl FnOnce() -> Option<Arc<str>>,
-    ) -> Option<Arc<str>> {
+    pub(crate) fn delta(&self, from: &Seen, to: &Seen, make: impl FnOnce() -> Option<Arc<str>>) -> Option<Arc<str>> {
         let from = (from.index, from.mode);
+        let is_same = |known: &Seen| Arc::ptr_eq(&known.members, &to.members) && known.mode == to.mode;
         let mut delta = self.delta.lock().unwrap_or_else(PoisonError::into_inner);
         match &*delta {
-            Some(known) if known.from == from && Arc::ptr_eq(&known.to, to) => known.text.clone(),
-            _ => delta.insert(Delta { from, to: Arc::clone(to), text: make() }).text.clone(),
+            Some(known) if known.from == from && is_same(&known.to) => known.text.clone(),
+            _ => delta.insert(Delta { from, to: to.clone(), text: make() }).text.clone(),
         }
     }
 
@@ -136,6 +132,18 @@ fn slot(health: Health) -> usize {
         Health::All => 1,
         Health::HealthyOrElseAll => 2,
     }
+}
+
+/// What there is to know of an answer for who gets the next one.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// The index of the service.
+    pub(crate) index: u64,
+    /// The mode of the gateway, and that of the answer.
+    pub(crate) asked: Mode,
+    pub(crate) mode: Mode,
+    /// Who is in it.
+    pub(crate) members: Arc<Vec<Member>>,
 }
 
 /// An answer that is ready to be sent.
@@ -153,7 +161,7 @@ pub(crate) struct Ready {
     pub(crate) first_expiry: Option<u64>,
     pub(crate) body: Bytes,
     /// Who is in it.
-    pub(crate) members: Vec<Member>,
+    members: Arc<Vec<Member>>,
     /// Compressed, once somebody asked for it.
     compressed: [OnceLock<Option<Bytes>>; 2],
     tags: [HeaderValue; 3],
@@ -183,9 +191,14 @@ impl Ready {
         Self { index, index_header, asked: mode, mode, due, first_expiry, body, members, compressed, tags }
     }
 
-    /// The answer of a service as of its `index`, asked for in a mode, until something is `due`.
-    pub(crate) fn of_service(self, index: u64, asked: Mode, due: Option<u64>, members: Vec<Member>) -> Self {
-        Self { index, index_header: Some(index.into()), asked, due, members, ..self }
+    /// The answer of a service, until something is `due`.
+    pub(crate) fn of_service(self, seen: Seen, due: Option<u64>) -> Self {
+        let Seen { index, asked, mode, members } = seen;
+        Self { index, index_header: Some(index.into()), asked, mode, due, members, ..self }
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        Seen { index: self.index, asked: self.asked, mode: self.mode, members: Arc::clone(&self.members) }
     }
 
     /// The bytes to send to who accepts this encoding, and how they are encoded: small ones are as they are.

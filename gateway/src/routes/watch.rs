@@ -26,7 +26,7 @@ use crate::{
     AppState,
     access::Reader,
     answer::{registry_headers, written},
-    board::{Board, Ready},
+    board::{Board, Ready, Seen},
     error::Error,
     filter::FilterQuery,
     freshness::At,
@@ -34,7 +34,7 @@ use crate::{
     peer::Peer,
     service::Member,
     wait::{Turn, other_mode},
-    wanted::Wanted,
+    wanted::{Found, Wanted},
 };
 
 pub(crate) static KNOWN: LazyLock<Known> =
@@ -126,9 +126,8 @@ pub(crate) async fn watch(
         wanted,
         bell: board.watch(),
         board,
-        seen: found.ready,
-        at,
-        begun: false,
+        seen: found.ready.seen(),
+        first: Some(found),
         last,
         _turn: turn,
     };
@@ -153,10 +152,10 @@ struct Watcher {
     wanted: Wanted,
     board: Arc<Board>,
     bell: watch::Receiver<u64>,
-    /// What it was told last, and what that was true at when it came.
-    seen: Arc<Ready>,
-    at: At,
-    begun: bool,
+    /// What it was told last.
+    seen: Seen,
+    /// What to begin with.
+    first: Option<Found>,
     /// What it says that it was told last before it came.
     last: Option<u64>,
     _turn: Turn,
@@ -172,14 +171,14 @@ impl Watcher {
     }
 
     async fn next(&mut self) -> Option<Event> {
-        if !self.begun {
-            self.begun = true;
+        if let Some(first) = self.first.take() {
             match self.last {
                 // The index does not say in which mode it was.
                 Some(last) if last == self.seen.index => {
-                    return text(&difference(&self.seen, &self.seen, &self.at)).map(|text| event("delta", last, &text));
+                    return text(&difference(&self.seen, &self.seen, &first.at))
+                        .map(|text| event("delta", last, &text));
                 }
-                last => return Some(whole(if last.is_some() { "resync" } else { "snapshot" }, &self.seen)),
+                last => return Some(whole(if last.is_some() { "resync" } else { "snapshot" }, &first.ready)),
             }
         }
         loop {
@@ -192,16 +191,16 @@ impl Watcher {
                 () = self.state.draining().cancelled() => return None,
             }
             // If the service is gone, so is who watches it.
-            let found = self.wanted.news(&self.state, &self.service).ok()?;
-            let before = std::mem::replace(&mut self.seen, found.ready);
-            if let Some(delta) = self.delta(&before, &found.at) {
+            let (news, at) = self.wanted.news(&self.state, &self.service).ok()?;
+            let before = std::mem::replace(&mut self.seen, news);
+            if let Some(delta) = self.delta(&before, &at) {
                 return Some(event("delta", self.seen.index, &delta));
             }
         }
     }
 
     /// What makes of one answer the other; none if nothing. All who watch the same make it once.
-    fn delta(&self, before: &Ready, at: &At) -> Option<Arc<str>> {
+    fn delta(&self, before: &Seen, at: &At) -> Option<Arc<str>> {
         let make = || {
             let delta = difference(before, &self.seen, at);
             let nothing = delta.instances.is_empty() && delta.gone.is_empty() && before.mode == self.seen.mode;
@@ -212,7 +211,7 @@ impl Watcher {
 }
 
 /// What makes of one answer another one.
-fn difference(before: &Ready, after: &Ready, at: &At) -> InstancesDelta {
+fn difference(before: &Seen, after: &Seen, at: &At) -> InstancesDelta {
     InstancesDelta {
         block: at.block,
         mode: after.mode,
