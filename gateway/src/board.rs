@@ -11,9 +11,10 @@ use std::{
     },
 };
 
-use api::{Health, Mode};
+use api::{Consistency, Health, Mode};
 use arc_swap::ArcSwapOption;
 use axum::{body::Bytes, http::HeaderValue};
+use domain::B256;
 use tokio::sync::watch;
 
 use crate::{
@@ -32,15 +33,25 @@ pub(crate) struct Board {
     bell: watch::Sender<u64>,
     /// By health: healthy, all, healthy or else all.
     ready: [ArcSwapOption<Ready>; 3],
+    /// As of the newest block that is safe, and of the newest that is finalized; by health.
+    safe: [ArcSwapOption<AsOf>; 3],
+    finalized: [ArcSwapOption<AsOf>; 3],
     /// What was told last to those who watch.
     delta: Mutex<Option<Delta>>,
+}
+
+/// An answer as of a block.
+#[derive(Debug)]
+struct AsOf {
+    block: B256,
+    ready: Arc<Ready>,
 }
 
 /// What made of one answer another one.
 #[derive(Debug)]
 struct Delta {
-    from: u64,
-    to: Arc<Ready>,
+    from: (u64, Mode),
+    to: Seen,
     text: Option<Arc<str>>,
 }
 
@@ -49,7 +60,8 @@ impl Board {
     pub(crate) fn new(changes: u64) -> Arc<Self> {
         let index = (changes << BETWEEN).max(1);
         let bell = watch::Sender::new(index);
-        Arc::new(Self { index: AtomicU64::new(index), bell, ready: Default::default(), delta: Mutex::default() })
+        let (ready, safe, finalized, delta) = Default::default();
+        Arc::new(Self { index: AtomicU64::new(index), bell, ready, safe, finalized, delta })
     }
 
     /// The service changed: by one of so many changes in the database, or by the passing of time. Wakes who watches.
@@ -77,17 +89,35 @@ impl Board {
         (ready.index == self.index() && ready.asked == mode && ready.due.is_none_or(|due| now < due)).then_some(ready)
     }
 
-    /// What makes of the answer of an index another one: made by the first who asks.
-    pub(crate) fn delta(
-        &self,
-        from: u64,
-        to: &Arc<Ready>,
-        make: impl FnOnce() -> Option<Arc<str>>,
-    ) -> Option<Arc<str>> {
+    /// The answer as of a block, if it is ready: neither the block nor what was up to it changes.
+    pub(crate) fn ready_as_of(&self, asked: (Consistency, Health), block: B256, mode: Mode) -> Option<Arc<Ready>> {
+        let kept = self.as_of(asked)?.load();
+        let kept = kept.as_ref().filter(|kept| kept.block == block && kept.ready.mode == mode)?;
+        Some(Arc::clone(&kept.ready))
+    }
+
+    pub(crate) fn keep_as_of(&self, asked: (Consistency, Health), block: B256, ready: Arc<Ready>) {
+        if let Some(kept) = self.as_of(asked) {
+            kept.store(Some(Arc::new(AsOf { block, ready })));
+        }
+    }
+
+    fn as_of(&self, (consistency, health): (Consistency, Health)) -> Option<&ArcSwapOption<AsOf>> {
+        match consistency {
+            Consistency::Latest => None,
+            Consistency::Safe => Some(&self.safe[slot(health)]),
+            Consistency::Finalized => Some(&self.finalized[slot(health)]),
+        }
+    }
+
+    /// What makes of one answer another one: made by the first who asks.
+    pub(crate) fn delta(&self, from: &Seen, to: &Seen, make: impl FnOnce() -> Option<Arc<str>>) -> Option<Arc<str>> {
+        let from = (from.index, from.mode);
+        let is_same = |known: &Seen| Arc::ptr_eq(&known.members, &to.members) && known.mode == to.mode;
         let mut delta = self.delta.lock().unwrap_or_else(PoisonError::into_inner);
         match &*delta {
-            Some(known) if known.from == from && Arc::ptr_eq(&known.to, to) => known.text.clone(),
-            _ => delta.insert(Delta { from, to: Arc::clone(to), text: make() }).text.clone(),
+            Some(known) if known.from == from && is_same(&known.to) => known.text.clone(),
+            _ => delta.insert(Delta { from, to: to.clone(), text: make() }).text.clone(),
         }
     }
 
@@ -102,6 +132,18 @@ fn slot(health: Health) -> usize {
         Health::All => 1,
         Health::HealthyOrElseAll => 2,
     }
+}
+
+/// What there is to know of an answer for who gets the next one.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// The index of the service.
+    pub(crate) index: u64,
+    /// The mode of the gateway, and that of the answer.
+    pub(crate) asked: Mode,
+    pub(crate) mode: Mode,
+    /// Who is in it.
+    pub(crate) members: Arc<Vec<Member>>,
 }
 
 /// An answer that is ready to be sent.
@@ -119,7 +161,7 @@ pub(crate) struct Ready {
     pub(crate) first_expiry: Option<u64>,
     pub(crate) body: Bytes,
     /// Who is in it.
-    pub(crate) members: Vec<Member>,
+    members: Arc<Vec<Member>>,
     /// Compressed, once somebody asked for it.
     compressed: [OnceLock<Option<Bytes>>; 2],
     tags: [HeaderValue; 3],
@@ -149,9 +191,14 @@ impl Ready {
         Self { index, index_header, asked: mode, mode, due, first_expiry, body, members, compressed, tags }
     }
 
-    /// The answer of a service as of its `index`, asked for in a mode, until something is `due`.
-    pub(crate) fn of_service(self, index: u64, asked: Mode, due: Option<u64>, members: Vec<Member>) -> Self {
-        Self { index, index_header: Some(index.into()), asked, due, members, ..self }
+    /// The answer of a service, until something is `due`.
+    pub(crate) fn of_service(self, seen: Seen, due: Option<u64>) -> Self {
+        let Seen { index, asked, mode, members } = seen;
+        Self { index, index_header: Some(index.into()), asked, mode, due, members, ..self }
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        Seen { index: self.index, asked: self.asked, mode: self.mode, members: Arc::clone(&self.members) }
     }
 
     /// The bytes to send to who accepts this encoding, and how they are encoded: small ones are as they are.

@@ -43,6 +43,14 @@ pub(crate) struct At {
     pub(crate) head_age: Duration,
 }
 
+impl At {
+    /// As of a block before, at the time of then.
+    pub(crate) fn as_of(self, block: BlockInfo) -> Self {
+        let then = u64::try_from(block.time.unix_timestamp()).unwrap_or_default();
+        Self { block, now: then, head_time: then, ..self }
+    }
+}
+
 /// How fresh the index is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Freshness {
@@ -56,6 +64,8 @@ pub(crate) struct Freshness {
     answered: Option<Duration>,
     /// When this head was seen first.
     seen: Duration,
+    /// The earliest that it can have come: when Postgres had answered before. Unknown of the first head.
+    since: Option<Duration>,
     /// The time of the block that came earliest for its time, and when it came: the next one may be as early.
     earliest: (u64, Duration),
     /// The usual time between two blocks, in seconds.
@@ -71,7 +81,7 @@ impl Freshness {
         let time = ChainTime { head: checkpoint.head_time, confirmed: monotonic };
         let (kept_for, reached, answered) = (Duration::ZERO, time.head, Some(monotonic));
         let earliest = (checkpoint.head_time, monotonic);
-        Self { time, kept_for, reached, answered, seen: monotonic, earliest, usual: None, resumed: 0 }
+        Self { time, kept_for, reached, answered, seen: monotonic, since: None, earliest, usual: None, resumed: 0 }
     }
 
     /// What was on disk, with the age of its head. [`Mode::Stale`] until Postgres answers.
@@ -88,13 +98,15 @@ impl Freshness {
         let reached = if known.head == now.head { self.now(monotonic) } else { now.head_time };
         let time = ChainTime { head: now.head_time, confirmed };
         let next = Self { time, kept_for, reached, answered: Some(monotonic), ..self };
-        if known.head == now.head { next } else { next.with_block(known, now, monotonic) }
+        if known.head == now.head { next } else { next.with_block(known, now, self.answered, monotonic) }
     }
 
-    /// Takes note of how long the blocks took that have come.
-    fn with_block(mut self, known: &Checkpoint, now: &Checkpoint, monotonic: Duration) -> Self {
-        let (stood, long) = (self.stands(monotonic), self.stands_after());
-        self.seen = monotonic;
+    /// Takes note of how long the blocks took that have come since Postgres had answered last.
+    fn with_block(mut self, known: &Checkpoint, now: &Checkpoint, last: Option<Duration>, monotonic: Duration) -> Self {
+        let long = self.stands_after();
+        // Unless it is known that the head before came only lately, it is left to the blocks' own times.
+        let stood = self.since.is_none_or(|since| monotonic.saturating_sub(since) >= long);
+        (self.seen, self.since) = (monotonic, last);
         // One that is later than that has not come late: the chain stood still, or its clock is not like ours.
         if !(1..long.as_secs()).contains(&self.next_time(monotonic).saturating_sub(now.head_time)) {
             self.earliest = (now.head_time, monotonic);

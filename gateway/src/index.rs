@@ -9,16 +9,19 @@ use std::{
 use api::{BlockInfo, Observed};
 use domain::{Address, InstanceId, Lease, Namespace, NamespaceId, ServiceKey};
 use store::{
-    query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator, Snapshot},
+    query::{Delta, Grants, InstanceGrants, List, NamespaceGrants, Operator},
     rows::{InstanceRow, NamespaceRow, ServiceRow},
 };
 
+use self::whole::Before;
 use crate::{
     board::Board,
     freshness::At,
-    past::Heads,
+    past::{self, CHANGES_OF_ALL, Heads},
     service::{Instance, Service},
 };
+
+mod whole;
 
 /// Where readers find the board of a service, by `namespace/name` as people write it.
 pub(crate) type Boards = papaya::HashMap<String, Arc<Board>>;
@@ -34,6 +37,8 @@ pub(crate) struct Index {
     /// Services by the namespace and the name that people write, in the order of `GET /v1/services`.
     names: BTreeMap<(Arc<str>, Arc<str>), ServiceKey>,
     instances: HashMap<InstanceId, Arc<Instance>>,
+    /// How many of them serve.
+    live: u64,
     /// What is said of instances, if anything is. Of an epoch that may have ended.
     said_of_instances: HashMap<InstanceId, InstanceGrants>,
     /// What is said of namespaces, if anything is. Of an epoch that may have ended.
@@ -43,6 +48,8 @@ pub(crate) struct Index {
     boards: Arc<Boards>,
     /// The heads that rosters can be taken back to.
     heads: Heads,
+    /// How many changes are remembered for that.
+    remembered: usize,
     /// The last service whose past was looked at.
     swept: Option<(Arc<str>, Arc<str>)>,
     /// How many changes the database has had.
@@ -51,6 +58,8 @@ pub(crate) struct Index {
     due: BTreeSet<(u64, ServiceKey)>,
     /// Services that were judged at a chain time that no block has reached.
     ahead: Vec<(u64, ServiceKey)>,
+    /// Services that are not what they are in the index that this one is to replace.
+    news: HashSet<ServiceKey>,
 }
 
 /// A namespace: who governs it.
@@ -62,52 +71,6 @@ pub(crate) struct Governed {
 }
 
 impl Index {
-    /// The index of a snapshot. What was seen of heartbeats in the index `before` goes on, and who watches a service is
-    /// woken only if it differs.
-    pub(crate) fn new(snapshot: Snapshot, at: &At, boards: Arc<Boards>, before: Option<&Self>) -> Self {
-        let changes = u64::try_from(snapshot.checkpoint.change_seq).unwrap_or_default();
-        let mut heads = before.map(|before| before.heads.clone()).unwrap_or_default();
-        heads.see(&snapshot.checkpoint, true);
-        let mut index = Self { boards, changes, heads, ..Self::default() };
-        let head = snapshot.checkpoint.head.number;
-        index.put(snapshot.namespaces, snapshot.services, snapshot.instances, None, before);
-        index.put_grants(snapshot.grants);
-        let keys: Vec<ServiceKey> = index.services.keys().copied().collect();
-        for key in keys {
-            let Some(service) = index.services.get_mut(&key) else { continue };
-            match before.and_then(|before| before.services.get(&key)) {
-                Some(before) => {
-                    service.go_on(before, head, at.now);
-                    service.judge(at.now, at.resumed);
-                }
-                None => service.judge_first(at.now),
-            }
-            index.due.extend(service.due().map(|due| (due, key)));
-        }
-        index
-    }
-
-    /// Lets readers see this index in the place of the one before.
-    pub(crate) fn publish(&self, before: Option<&Self>) {
-        for (key, service) in &self.services {
-            match before.and_then(|before| before.services.get(key)) {
-                Some(known) if !Arc::ptr_eq(&known.board, &service.board) => {
-                    self.boards.pin().insert(path(service), Arc::clone(&service.board));
-                    known.board.change(self.changes);
-                }
-                Some(known) if known.is_same(service) => {}
-                Some(_) => service.board.change(self.changes),
-                None => _ = self.boards.pin().insert(path(service), Arc::clone(&service.board)),
-            }
-        }
-        for (key, service) in before.iter().flat_map(|before| &before.services) {
-            if !self.services.contains_key(key) {
-                self.boards.pin().remove(&path(service));
-                service.board.change(self.changes);
-            }
-        }
-    }
-
     pub(crate) fn apply(&mut self, delta: Delta, at: &At) {
         self.changes = u64::try_from(delta.checkpoint.change_seq).unwrap_or_default();
         let head = delta.checkpoint.head.number;
@@ -138,15 +101,22 @@ impl Index {
         self.lapse(at);
     }
 
-    /// Forgets what nobody can ask for any more, of some services at a time.
+    /// Forgets what nobody can ask for any more, of some services at a time; and what is too much.
     fn sweep(&mut self) {
         let first = self.heads.first().unwrap_or(u64::MAX);
         let after = self.swept.take().map_or(Bound::Unbounded, Bound::Excluded);
         for (name, key) in self.names.range((after, Bound::Unbounded)).take(SWEPT) {
             if let Some(service) = self.services.get_mut(key) {
+                let had = service.past.len();
                 service.past.forget(first);
+                self.remembered -= had - service.past.len();
             }
             self.swept = Some(name.clone());
+        }
+        if self.remembered > CHANGES_OF_ALL {
+            // Half of them, or it would be to do again soon.
+            let pasts = self.services.values_mut().map(|service| &mut service.past);
+            self.remembered = past::keep_of_all(pasts, CHANGES_OF_ALL / 2);
         }
     }
 
@@ -180,7 +150,9 @@ impl Index {
         if let Some(due) = service.due() {
             self.due.remove(&(due, key));
         }
+        self.live -= service.live();
         let changed = service.judge(at.now, at.resumed);
+        self.live += service.live();
         self.due.extend(service.due().map(|due| (due, key)));
         if touched {
             service.board.change(self.changes);
@@ -228,8 +200,10 @@ impl Index {
                 continue;
             };
             touched.insert(service.key);
+            let had = service.past.len();
             self.instances.insert(id, service.enlist(instance, became, None));
             service.past.forget(self.heads.first().unwrap_or_default());
+            self.remembered = self.remembered + service.past.len() - had;
         }
         touched
     }
@@ -241,7 +215,7 @@ impl Index {
         services: Vec<ServiceRow>,
         instances: Vec<InstanceRow>,
         became: Option<u64>,
-        before: Option<&Self>,
+        before: Option<&Before>,
     ) -> HashSet<ServiceKey> {
         self.namespaces.extend(namespaces.into_iter().map(|row| (row.id, row)));
         for row in services {
@@ -256,14 +230,16 @@ impl Index {
                 continue;
             };
             let known = before.and_then(|before| before.services.get(&key)?.member(id));
+            let had = service.past.len();
             self.instances.insert(id, service.put(row, became, known));
             service.past.forget(self.heads.first().unwrap_or_default());
+            self.remembered = self.remembered + service.past.len() - had;
             touched.insert(key);
         }
         touched
     }
 
-    fn put_service(&mut self, row: ServiceRow, before: Option<&Self>) {
+    fn put_service(&mut self, row: ServiceRow, before: Option<&Before>) {
         if let Some(service) = self.services.get_mut(&row.key) {
             service.count = row.count;
             return;
@@ -296,9 +272,30 @@ impl Index {
         member.map_or_else(|| instance.served(false, Observed::default()), |member| member.served(now))
     }
 
-    /// The services after a namespace and name, in order.
-    pub(crate) fn services_after(&self, after: Bound<(Arc<str>, Arc<str>)>) -> impl Iterator<Item = &Service> {
-        self.names.range((after, Bound::Unbounded)).filter_map(|(_, key)| self.services.get(key))
+    /// The services after a namespace and name whose names begin with `prefix`, in order, of namespaces that are wanted; of the
+    /// one alone to which it is `confined`. What is not wanted is skipped, not looked at.
+    pub(crate) fn services_after(
+        &self,
+        mut after: Bound<(Arc<str>, Arc<str>)>,
+        confined: Option<&str>,
+        prefix: &str,
+        wants: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = &Service> {
+        std::iter::from_fn(move || {
+            loop {
+                let ((namespace, name), key) = self.names.range((after.clone(), Bound::Unbounded)).next()?;
+                if confined.is_some_and(|confined| **namespace != *confined) {
+                    return None;
+                }
+                if wants(namespace) && name.starts_with(prefix) {
+                    after = Bound::Excluded((Arc::clone(namespace), Arc::clone(name)));
+                    return self.services.get(key);
+                }
+                let is_before = wants(namespace) && **name < *prefix;
+                let namespace = if is_before { Arc::clone(namespace) } else { next_namespace(namespace) };
+                after = Bound::Included((namespace, prefix.into()));
+            }
+        })
     }
 
     /// What is said of an instance in its present epoch.
@@ -332,12 +329,13 @@ impl Index {
 
     /// How many services and instances there are, and how many of these are live.
     pub(crate) fn counts(&self) -> Counts {
-        Counts {
-            services: self.services.len() as u64,
-            instances: self.instances.len() as u64,
-            live: self.services.values().map(Service::live).sum(),
-        }
+        Counts { services: self.services.len() as u64, instances: self.instances.len() as u64, live: self.live }
     }
+}
+
+/// The first text after a namespace.
+fn next_namespace(namespace: &str) -> Arc<str> {
+    format!("{namespace}\0").into()
 }
 
 /// How people write a service.

@@ -17,6 +17,9 @@ use crate::service::Instance;
 /// The most changes of one service that are kept: more do not come before blocks are final.
 const CHANGES: usize = 100_000;
 
+/// The most changes of all services that are kept, in some 130 bytes each.
+pub(crate) const CHANGES_OF_ALL: usize = 2_000_000;
+
 /// The most heads that are kept.
 const HEADS: usize = 100_000;
 
@@ -39,12 +42,21 @@ struct Change {
 impl Past {
     /// With the block an instance ceased to be what it was.
     pub(crate) fn note(&mut self, block: u64, id: InstanceId, was: Option<Arc<Instance>>) {
-        if self.changes.len() == CHANGES
-            && let Some(oldest) = self.changes.pop_front()
-        {
-            self.from = oldest.block;
-        }
+        self.keep(CHANGES - 1);
         self.changes.push_back(Change { block, id, was });
+    }
+
+    /// Forgets the oldest changes until so many are left at most.
+    fn keep(&mut self, most: usize) {
+        let over = self.changes.len().saturating_sub(most);
+        if let Some(last) = self.changes.drain(..over).next_back() {
+            self.from = self.from.max(last.block);
+        }
+    }
+
+    /// How many changes are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
     }
 
     /// Nobody will ask for what was before this block any more.
@@ -72,6 +84,20 @@ impl Past {
         }
         now.into_values().collect()
     }
+}
+
+/// Has those that remember the most changes forget their oldest until all together have so many at most; how many they have
+/// then. A service that changes seldom keeps its past, whatever the others do.
+pub(crate) fn keep_of_all<'a>(pasts: impl Iterator<Item = &'a mut Past>, most: usize) -> usize {
+    let mut pasts: Vec<&mut Past> = pasts.collect();
+    pasts.sort_unstable_by_key(|past| past.len());
+    let (number, mut left) = (pasts.len(), most);
+    for (n, past) in pasts.into_iter().enumerate() {
+        past.keep(left / (number - n));
+        left -= past.len();
+        past.changes.shrink_to(2 * past.len());
+    }
+    most - left
 }
 
 /// The heads that this gateway has seen, lowest first.
@@ -112,5 +138,29 @@ impl Heads {
     /// The first one that is known.
     pub(crate) fn first(&self) -> Option<u64> {
         self.0.front().map(|head| head.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::B256;
+
+    use super::*;
+
+    #[test]
+    fn those_with_the_most_changes_forget_first() {
+        let past = |changes: u64| {
+            let mut past = Past::default();
+            (1..=changes).for_each(|block| past.note(block, InstanceId(B256::ZERO), None));
+            past
+        };
+        let mut pasts = [past(1_000), past(10), past(0), past(100), past(300)];
+        assert_eq!(keep_of_all(pasts.iter_mut(), 510), 510);
+        assert_eq!(pasts.each_ref().map(Past::len), [200, 10, 0, 100, 200]);
+        // The change with block 800 is forgotten, so what was before it is not known.
+        assert_eq!(pasts.each_ref().map(Past::from), [800, 0, 0, 0, 100]);
+        assert_eq!(keep_of_all(pasts.iter_mut(), 1_000), 510, "there is room");
+        assert_eq!(keep_of_all(pasts.iter_mut(), 0), 0);
+        assert_eq!(pasts.each_ref().map(Past::from), [1_000, 10, 0, 100, 300]);
     }
 }

@@ -182,7 +182,7 @@ impl Member {
 }
 
 /// A service and its roster.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Service {
     pub(crate) key: ServiceKey,
     /// The namespace as people write it.
@@ -256,13 +256,13 @@ impl Service {
         instance
     }
 
-    /// Judges its instances at a chain time. Whether something became of one of them.
+    /// Judges its instances at a chain time. Whether something became of one of them, or of the mode.
     pub(crate) fn judge(&mut self, now: u64, resumed: u64) -> bool {
         let mut active: Vec<&mut Member> =
             self.members.values_mut().filter(|member| member.instance.lease.status == Status::Active).collect();
         let pulses: Vec<Pulse> = active.iter().map(|member| member.pulse()).collect();
         let standings = liveness::judge(&pulses, now, resumed);
-        let mut changed = false;
+        let (mut changed, preserved) = (false, self.preserved);
         (self.live, self.preserved, self.due) = (0, false, None);
         for ((member, pulse), standing) in active.iter_mut().zip(&pulses).zip(standings) {
             changed |= member.standing != standing;
@@ -272,7 +272,7 @@ impl Service {
             let next = liveness::next(pulse, standing, now, resumed);
             self.due = self.due.into_iter().chain(next).min();
         }
-        changed
+        changed || self.preserved != preserved
     }
 
     /// Judges those that are new as they stand, without regard for the others: nothing was seen of any of them before.
@@ -309,10 +309,18 @@ impl Service {
         self.due
     }
 
+    /// Whether one of its instances has gone, or is a suspect, whose lease runs at the time of the head: it was judged at a
+    /// chain time that no block has reached.
+    pub(crate) fn is_ahead_of(&self, head_time: u64) -> bool {
+        self.members
+            .values()
+            .any(|member| member.standing != Standing::Live && member.instance.lease.is_live(head_time))
+    }
+
     /// Goes on with the past of the service in an index that this one replaces; what differs between them became what it
     /// is at `head`.
-    pub(crate) fn go_on(&mut self, before: &Self, head: u64, now: u64) {
-        self.past = before.past.clone();
+    pub(crate) fn go_on(&mut self, before: &mut Self, head: u64, now: u64) {
+        self.past = std::mem::take(&mut before.past);
         for (id, member) in &mut self.members {
             // Nobody has seen it alive.
             if before.member(*id).is_none() && member.instance.lease.is_expired(now) {
@@ -335,6 +343,7 @@ impl Service {
 
     /// Whether it is served as another one is.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.members.len() == other.members.len() && self.members().zip(other.members()).all(|(a, b)| a.is_same(b))
+        (self.members.len(), self.preserved) == (other.members.len(), other.preserved)
+            && self.members().zip(other.members()).all(|(a, b)| a.is_same(b))
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use api::{Consistency, Mode};
 use arc_swap::ArcSwapOption;
 use domain::Clock;
 use store::{
@@ -12,8 +13,10 @@ use store::{
     query::{Delta, Snapshot, Update},
     rows::Checkpoint,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::moment::Moment;
 use crate::{
     board::Board,
     error::{Error, Kind},
@@ -25,6 +28,8 @@ use crate::{
     telemetry::Telemetry,
     wait::Waiters,
 };
+
+mod moment;
 
 /// The feed ticks at least this often, or it hangs. Longer than any read of the database may take.
 const TICKS_WITHIN: Duration = Duration::from_secs(180);
@@ -44,6 +49,8 @@ struct Inner {
     boards: Arc<Boards>,
     telemetry: Telemetry,
     waiters: Waiters,
+    /// The mode, as who watches was told last.
+    mode: watch::Sender<Mode>,
     draining: CancellationToken,
     histories: OnceLock<Histories>,
     desk: OnceLock<Arc<Desk>>,
@@ -63,13 +70,6 @@ struct View {
 struct Loaded {
     index: Index,
     moment: Arc<Moment>,
-}
-
-/// Where the index stands, and how fresh it is.
-#[derive(Debug)]
-struct Moment {
-    checkpoint: Checkpoint,
-    freshness: Freshness,
 }
 
 /// How the gateway feels, all at one moment.
@@ -96,6 +96,7 @@ impl AppState {
             histories: OnceLock::new(),
             desk: OnceLock::new(),
             waiters: Waiters::default(),
+            mode: watch::Sender::new(Mode::Normal),
             draining: CancellationToken::new(),
         }))
     }
@@ -124,31 +125,35 @@ impl AppState {
         let _alone = self.alone();
         let checkpoint = snapshot.checkpoint.clone();
         let monotonic = self.0.clock.monotonic();
-        // Made while readers go on; nobody else writes meanwhile but time, which is judged again below.
         let view = self.view();
         let same = view.loaded.as_ref().filter(|known| known.moment.checkpoint.origin == checkpoint.origin);
         if checkpoint.confirmations == 0 && same.is_some_and(|known| !known.moment.is_filling()) {
             return false;
         }
-        let freshness = match same {
-            Some(Loaded { moment, .. }) => moment.freshness.next(&moment.checkpoint, &checkpoint, monotonic),
-            None => Freshness::first(&checkpoint, monotonic),
+        let (freshness, before) = match same {
+            Some(Loaded { moment, index }) => {
+                (moment.freshness.next(&moment.checkpoint, &checkpoint, monotonic), Some(index.to_go_on()))
+            }
+            None => (Freshness::first(&checkpoint, monotonic), None),
         };
-        let at = freshness.at(&checkpoint, monotonic);
-        let index = Index::new(snapshot, &at, Arc::clone(&self.0.boards), same.map(|known| &known.index));
         drop(view);
+        // Nobody waits for that: nobody else changes the index meanwhile but time, which is judged again when it is in place.
+        let index = Index::new(snapshot, &freshness.at(&checkpoint, monotonic), Arc::clone(&self.0.boards), before);
+        self.put_in_place(index, checkpoint, freshness);
+        self.write().fault = None;
+        true
+    }
 
-        let moment = Arc::new(Moment { checkpoint, freshness });
+    fn put_in_place(&self, mut index: Index, checkpoint: Checkpoint, freshness: Freshness) {
+        let moment = Arc::new(Moment::new(checkpoint, freshness, &index));
         let mut view = self.write();
-        view.fault = None;
+        index.lapse(&moment.at(self.0.clock.monotonic()));
+        index.publish(view.loaded.as_ref().map(|old| &old.index));
         let old = view.loaded.replace(Loaded { index, moment: Arc::clone(&moment) });
-        if let Some(loaded) = &view.loaded {
-            loaded.index.publish(old.as_ref().map(|old| &old.index));
-        }
+        // Last: whoever reads the new moment is not to find the old answers.
         self.0.moment.store(Some(moment));
         drop(view);
         drop(old);
-        true
     }
 
     fn change(&self, delta: Delta) -> bool {
@@ -161,8 +166,9 @@ impl AppState {
             return false;
         }
         let freshness = moment.freshness.next(&moment.checkpoint, &delta.checkpoint, monotonic);
-        *moment = Arc::new(Moment { checkpoint: delta.checkpoint.clone(), freshness });
-        index.apply(delta, &moment.at(monotonic));
+        let checkpoint = delta.checkpoint.clone();
+        index.apply(delta, &freshness.at(&checkpoint, monotonic));
+        *moment = Arc::new(Moment::new(checkpoint, freshness, index));
         // Last: whoever reads the new moment is not to find the old answers.
         self.0.moment.store(Some(Arc::clone(moment)));
         true
@@ -172,22 +178,17 @@ impl AppState {
     /// has a whole index, or one of another contract.
     pub(crate) fn restore(&self, snapshot: Snapshot, head_age: Duration) -> bool {
         let (checkpoint, monotonic) = (snapshot.checkpoint.clone(), self.0.clock.monotonic());
-        let freshness = Freshness::kept(&checkpoint, head_age, monotonic);
-        let at = freshness.at(&checkpoint, monotonic);
-        let moment = Arc::new(Moment { checkpoint, freshness });
         let _alone = self.alone();
-        let mut view = self.write();
-        let other =
-            |known: &Loaded| !known.moment.is_filling() || known.moment.checkpoint.origin != moment.checkpoint.origin;
+        let view = self.view();
+        let other = |known: &Loaded| !known.moment.is_filling() || known.moment.checkpoint.origin != checkpoint.origin;
         if view.loaded.as_ref().is_some_and(other) {
             return false;
         }
-        let before = view.loaded.take();
-        let before = before.as_ref().map(|before| &before.index);
-        let index = Index::new(snapshot, &at, Arc::clone(&self.0.boards), before);
-        index.publish(before);
-        view.loaded = Some(Loaded { index, moment: Arc::clone(&moment) });
-        self.0.moment.store(Some(moment));
+        let before = view.loaded.as_ref().map(|filling| filling.index.to_go_on());
+        drop(view);
+        let freshness = Freshness::kept(&checkpoint, head_age, monotonic);
+        let index = Index::new(snapshot, &freshness.at(&checkpoint, monotonic), Arc::clone(&self.0.boards), before);
+        self.put_in_place(index, checkpoint, freshness);
         true
     }
 
@@ -209,11 +210,30 @@ impl AppState {
         self.view().is_due(self.0.clock.monotonic())
     }
 
+    /// Tells who watches if the mode is another one than it was.
+    pub(crate) fn tell_mode(&self) {
+        if let Some(At { mode, .. }) = self.at() {
+            self.0.mode.send_if_modified(|told| std::mem::replace(told, mode) != mode);
+        }
+    }
+
+    /// Sees each change of the mode.
+    pub(crate) fn modes(&self) -> watch::Receiver<Mode> {
+        self.0.mode.subscribe()
+    }
+
     /// What an answer is true at; none if there is none yet.
     pub(crate) fn at(&self) -> Option<At> {
         let moment = self.0.moment.load();
         let moment = moment.as_ref().filter(|moment| !moment.is_filling())?;
         Some(moment.at(self.0.clock.monotonic()))
+    }
+
+    /// What an answer is true at as of the newest block that is so final; none if there is none yet.
+    pub(crate) fn at_final(&self, consistency: Consistency) -> Option<At> {
+        let moment = self.0.moment.load();
+        let moment = moment.as_ref().filter(|moment| !moment.is_filling())?;
+        Some(moment.at(self.0.clock.monotonic()).as_of(moment.newest(consistency)?))
     }
 
     /// The board of a service, by `namespace/name`.
@@ -320,24 +340,6 @@ impl AppState {
     }
 }
 
-impl Moment {
-    /// Whether the indexer has never yet reached the tip: what is missing may just not be indexed yet.
-    fn is_filling(&self) -> bool {
-        self.checkpoint.confirmations == 0
-    }
-
-    /// Whether changes up to there lead on from here: not from an index that another one has taken the place of.
-    fn is_followed_by(&self, next: &Checkpoint) -> bool {
-        let known = &self.checkpoint;
-        let same = known.origin == next.origin && known.writer_epoch == next.writer_epoch;
-        same && known.change_seq <= next.change_seq && (self.is_filling() || next.confirmations > 0)
-    }
-
-    fn at(&self, monotonic: Duration) -> At {
-        self.freshness.at(&self.checkpoint, monotonic)
-    }
-}
-
 impl View {
     fn is_due(&self, monotonic: Duration) -> bool {
         let due = |loaded: &Loaded| loaded.index.first_due().is_some_and(|due| due <= loaded.moment.at(monotonic).now);
@@ -349,7 +351,7 @@ impl View {
             let reason = self.fault.as_deref().unwrap_or("the database has not been read yet");
             return Some(format!("the gateway cannot answer yet: {reason}"));
         };
-        if moment.at(monotonic).mode == api::Mode::Stale {
+        if moment.at(monotonic).mode == Mode::Stale {
             let reason = self.fault.as_deref().unwrap_or("the database does not answer");
             return Some(format!("the gateway serves from memory: {reason}"));
         }

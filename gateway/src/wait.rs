@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use api::Mode;
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -25,6 +26,9 @@ const DEFAULT: Duration = Duration::from_secs(300);
 
 /// For how long a query waits that has an index which this gateway has not reached.
 const STRANGE: Duration = Duration::from_secs(1);
+
+/// Until all who watch are told of another mode.
+const MODE_WITHIN: Duration = Duration::from_millis(500);
 
 /// How many may wait at once, and how many of one client.
 const WAITERS: usize = 16_384;
@@ -99,10 +103,15 @@ impl Waiters {
 
     /// Up to a sixteenth more, so that those who began together do not come back together.
     fn spread(&self, wait: Duration) -> Duration {
+        wait + self.part(wait / 16)
+    }
+
+    /// A part of this time, for each who asks another one.
+    fn part(&self, of: Duration) -> Duration {
         // The golden ratio spreads one after the other over all.
         let n = self.0.count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let part = u32::try_from(n >> 48).unwrap_or_default();
-        wait + (wait / 16).saturating_mul(part) / 0x1_0000
+        of.saturating_mul(part) / 0x1_0000
     }
 }
 
@@ -155,13 +164,23 @@ impl Wait {
     }
 }
 
-/// Has leases end whose time has come, for ever: those who watch have to be told.
+/// Waits until the mode of the gateway is another one. It concerns all who watch anything: some are told at once, the last
+/// ones after [`MODE_WITHIN`], and a mode that did not last is told to few.
+pub(crate) async fn other_mode(state: &AppState, known: Mode) {
+    let mut modes = state.modes();
+    // It fails when the state is gone, and that is here.
+    drop(modes.wait_for(|mode| *mode != known).await);
+    sleep(state.waiters().part(MODE_WITHIN)).await;
+}
+
+/// Has leases end whose time has come, for ever, and looks at the mode: those who watch have to be told.
 pub(crate) async fn lapse(state: AppState) {
     loop {
         sleep(Duration::from_millis(20)).await;
         if state.is_due() {
             state.lapse();
         }
+        state.tell_mode();
     }
 }
 

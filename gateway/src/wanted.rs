@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use api::{Consistency, Health, InstancesAnswer, Mode, Observed};
-use axum::{body::Bytes, http::HeaderMap, response::Response};
+use api::{Consistency, Health, InstancesAnswer, Mode, Observed, Tier};
+use axum::{http::HeaderMap, response::Response};
 
 use crate::{
     AppState,
     answer::{self, written},
-    board::Ready,
+    board::{Ready, Seen},
     error::{Error, Kind},
     filter::Filter,
     freshness::At,
@@ -38,6 +38,12 @@ pub(crate) fn ready(state: &AppState, path: &str, health: Health) -> Option<Foun
     Some(Found { ready: board.ready(health, at.mode, at.now)?, at })
 }
 
+/// The same as of the newest block that is so final.
+fn ready_as_of(state: &AppState, path: &str, asked: (Consistency, Health)) -> Option<Found> {
+    let (at, board) = (state.at_final(asked.0)?, state.board(path)?);
+    Some(Found { ready: board.ready_as_of(asked, at.block.hash, at.mode)?, at })
+}
+
 /// Which instances of a service are wanted.
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -60,15 +66,6 @@ impl Wanted {
     }
 
     pub(crate) fn answer(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
-        self.find(state, service, true)
-    }
-
-    /// As the answer, for who knows the one before: with a body only if there is one already.
-    pub(crate) fn news(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
-        self.find(state, service, self.is_plain())
-    }
-
-    fn find(&self, state: &AppState, service: &Service, with_body: bool) -> Result<Found, Error> {
         if self.consistency != Consistency::Latest {
             return self.answer_as_of(state, service);
         }
@@ -79,31 +76,7 @@ impl Wanted {
         }
         let (ready, at) = state.read(|index, at| {
             let service = index.service(service.key()).ok_or_else(|| service.unknown())?;
-            let (health, mut chosen) = self.choose(service, at.now);
-            let tier = self.filter.keep_first_tier(&mut chosen, |member| &member.instance);
-            let matched = chosen.len() as u64;
-            chosen.truncate(self.limit);
-            let mode = if at.mode == Mode::Normal && service.is_preserved() { Mode::Preserved } else { at.mode };
-            // What serves longer than its lease may end at any time that the service is due.
-            let due = service.due().filter(|_| service.is_preserved()).map(|due| due.saturating_sub(1));
-            let expiry =
-                first_expiry(chosen.iter().map(|member| &*member.instance), at.now).into_iter().chain(due).min();
-            let bytes = match with_body {
-                true => written(&InstancesAnswer {
-                    namespace: service.namespace.to_string(),
-                    service: service.name.to_string(),
-                    block: at.block,
-                    mode,
-                    health,
-                    tier,
-                    matched,
-                    instances: chosen.iter().map(|member| member.served(at.now)).collect(),
-                })?,
-                false => Bytes::new(),
-            };
-            let members = chosen.into_iter().cloned().collect();
-            let ready = Ready::new(mode, expiry, bytes);
-            let ready = Arc::new(ready.of_service(service.board.index(), at.mode, service.due(), members));
+            let ready = Arc::new(self.list(service, at).ready(at)?);
             if self.is_plain() {
                 service.board.keep(self.health, Arc::clone(&ready));
             }
@@ -112,9 +85,36 @@ impl Wanted {
         Ok(Found { ready, at })
     }
 
+    /// What is new in the answer, for who knows the one before: whom nobody else will ask for is not written as JSON.
+    pub(crate) fn news(&self, state: &AppState, service: &Service) -> Result<(Seen, At), Error> {
+        if self.is_plain() {
+            let found = self.answer(state, service)?;
+            return Ok((found.ready.seen(), found.at));
+        }
+        state.read(|index, at| {
+            let service = index.service(service.key).ok_or_else(|| service.unknown())?;
+            Ok(self.list(service, at).seen(at))
+        })
+    }
+
+    fn list<'a>(&self, service: &'a service::Service, at: &At) -> Listing<'a> {
+        let (health, mut chosen) = self.choose(service, at.now);
+        let tier = self.filter.keep_first_tier(&mut chosen, |member| &member.instance);
+        let matched = chosen.len() as u64;
+        chosen.truncate(self.limit);
+        let mode = if at.mode == Mode::Normal && service.is_preserved() { Mode::Preserved } else { at.mode };
+        Listing { service, mode, health, tier, matched, chosen }
+    }
+
     /// The answer as it was at a block that is final, or as good as final: with the leases of then, at the time of then.
     fn answer_as_of(&self, state: &AppState, service: &Service) -> Result<Found, Error> {
-        let (ready, at) = state.read(|index, at| {
+        let asked = (self.consistency, self.health);
+        if self.is_plain()
+            && let Some(found) = ready_as_of(state, &service.to_string(), asked)
+        {
+            return Ok(found);
+        }
+        let ((ready, block), at) = state.read(|index, at| {
             let height = if self.consistency == Consistency::Finalized { at.finalized } else { at.safe };
             let Some(block) = index.head_at(height) else {
                 let first = index.first_head().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Wanted {
             if known.past.from() > block.number {
                 return Err(Error::new(Kind::NotYet, "the service changed too often since: ask for latest"));
             }
-            let then = u64::try_from(block.time.unix_timestamp()).unwrap_or_default();
+            let then = at.as_of(block).now;
             let mut chosen = known.at(block.number);
             chosen.retain(|instance| self.filter.matches(instance));
             let live = |instance: &Arc<Instance>| instance.lease.is_live(then);
@@ -155,10 +155,13 @@ impl Wanted {
                 matched,
                 instances: chosen.iter().map(|instance| instance.served(live(instance), Observed::default())).collect(),
             };
-            Ok((Arc::new(Ready::new(at.mode, None, written(&body)?)), block, then))
+            let ready = Arc::new(Ready::new(at.mode, None, written(&body)?));
+            if self.is_plain() {
+                known.board.keep_as_of(asked, block.hash, Arc::clone(&ready));
+            }
+            Ok((ready, block))
         })?;
-        let (ready, block, now) = ready;
-        Ok(Found { ready, at: At { block, now, head_time: now, ..at } })
+        Ok(Found { ready, at: at.as_of(block) })
     }
 
     /// The instances to answer with, the doubtful ones last, the nearest first, and what they are.
@@ -175,6 +178,42 @@ impl Wanted {
             matching.retain(|member| member.serves());
         }
         (health, matching)
+    }
+}
+
+/// The instances that are wanted, and how they were found.
+struct Listing<'a> {
+    service: &'a service::Service,
+    mode: Mode,
+    health: Health,
+    tier: Option<Tier>,
+    matched: u64,
+    chosen: Vec<&'a Member>,
+}
+
+impl Listing<'_> {
+    fn ready(self, at: &At) -> Result<Ready, Error> {
+        let Self { service, mode, health, matched, .. } = self;
+        let bytes = written(&InstancesAnswer {
+            namespace: service.namespace.to_string(),
+            service: service.name.to_string(),
+            block: at.block,
+            mode,
+            health,
+            tier: self.tier.clone(),
+            matched,
+            instances: self.chosen.iter().map(|member| member.served(at.now)).collect(),
+        })?;
+        // What serves longer than its lease may end at any time that the service is due.
+        let due = service.due().filter(|_| service.is_preserved()).map(|due| due.saturating_sub(1));
+        let expiry = first_expiry(self.chosen.iter().map(|member| &*member.instance), at.now);
+        let ready = Ready::new(mode, expiry.into_iter().chain(due).min(), bytes);
+        Ok(ready.of_service(self.seen(at), service.due()))
+    }
+
+    fn seen(self, at: &At) -> Seen {
+        let members = Arc::new(self.chosen.into_iter().cloned().collect());
+        Seen { index: self.service.board.index(), asked: at.mode, mode: self.mode, members }
     }
 }
 

@@ -55,9 +55,11 @@ pub(crate) async fn discover(
     State(state): State<AppState>,
     reader: Reader,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Error> {
+    // For GET and HEAD alone (RFC 9110, 13.1.2).
+    headers.remove(header::IF_NONE_MATCH);
     Params::parse(query.as_deref(), &params::NONE)?;
     let query = read_body(&headers, body)?;
     let service = Service::named("service_name", &query.service_name)?;

@@ -88,9 +88,7 @@ pub(crate) async fn list(
             (None, None) => Bound::Unbounded,
         };
         let services = index
-            .services_after(after)
-            .take_while(|service| namespace.as_ref().is_none_or(|ns| service.namespace == *ns))
-            .filter(|service| service.name.starts_with(&prefix) && reader.may_read_text(&service.namespace))
+            .services_after(after, namespace.as_deref(), &prefix, |namespace| reader.may_read_text(namespace))
             // One more than wanted: then there is a next page.
             .take(limit + 1)
             .map(|service| ServiceSummary {

@@ -26,15 +26,15 @@ use crate::{
     AppState,
     access::Reader,
     answer::{registry_headers, written},
-    board::{Board, Ready},
+    board::{Board, Ready, Seen},
     error::Error,
     filter::FilterQuery,
     freshness::At,
     params::{Known, Params},
     peer::Peer,
     service::Member,
-    wait::Turn,
-    wanted::Wanted,
+    wait::{Turn, other_mode},
+    wanted::{Found, Wanted},
 };
 
 pub(crate) static KNOWN: LazyLock<Known> =
@@ -88,9 +88,9 @@ pub(crate) struct WatchEvent {
 /// Watches a service
 ///
 /// Server-sent events: first a `snapshot`, which is the answer that lists the instances; then a `delta` for each change:
-/// `instances` that are new or changed, and the ids of those that are `gone`. The `id` of an event is the index of the service. Who comes
-/// back with `Last-Event-ID` gets nothing but what follows if it is still the index, else a `resync`: a snapshot to begin
-/// with anew. Takes `health` and `limit` of the list of instances as well. A comment comes every 15 s.
+/// `instances` that are new or changed, and the ids of those that are `gone`. One that has neither tells of another `mode`. The
+/// `id` of an event is the index of the service. Who comes back with `Last-Event-ID` gets the mode and what follows if it is
+/// still the index, else a `resync`: a snapshot to begin with anew. Takes `health` and `limit` of the list of instances as well. A comment comes every 15 s.
 #[utoipa::path(
     get,
     path = "/v1/watch",
@@ -119,15 +119,15 @@ pub(crate) async fn watch(
     let turn = state.waiters().turn(peer.as_deref())?;
     let found = wanted.answer(&state, &service)?;
     let board = state.board(&service.to_string()).ok_or_else(|| service.unknown())?;
-    let at = found.at;
+    let at = At { mode: found.ready.mode, ..found.at };
     let watcher = Watcher {
         state,
         service,
         wanted,
         bell: board.watch(),
         board,
-        seen: found.ready,
-        begun: false,
+        seen: found.ready.seen(),
+        first: Some(found),
         last,
         _turn: turn,
     };
@@ -153,8 +153,9 @@ struct Watcher {
     board: Arc<Board>,
     bell: watch::Receiver<u64>,
     /// What it was told last.
-    seen: Arc<Ready>,
-    begun: bool,
+    seen: Seen,
+    /// What to begin with.
+    first: Option<Found>,
     /// What it says that it was told last before it came.
     last: Option<u64>,
     _turn: Turn,
@@ -170,45 +171,57 @@ impl Watcher {
     }
 
     async fn next(&mut self) -> Option<Event> {
-        if !self.begun {
-            self.begun = true;
+        if let Some(first) = self.first.take() {
             match self.last {
-                Some(last) if last == self.seen.index => {}
-                last => return Some(whole(if last.is_some() { "resync" } else { "snapshot" }, &self.seen)),
+                // The index does not say in which mode it was.
+                Some(last) if last == self.seen.index => {
+                    return text(&difference(&self.seen, &self.seen, &first.at))
+                        .map(|text| event("delta", last, &text));
+                }
+                last => return Some(whole(if last.is_some() { "resync" } else { "snapshot" }, &first.ready)),
             }
         }
         loop {
             // What changes meanwhile comes as one.
             tokio::time::sleep(FLOOR).await;
-            let seen = self.seen.index;
+            let seen = &self.seen;
             tokio::select! {
-                changed = self.bell.wait_for(|now| *now > seen) => { changed.ok()?; }
+                changed = self.bell.wait_for(|now| *now > seen.index) => { changed.ok()?; }
+                () = other_mode(&self.state, seen.asked) => {}
                 () = self.state.draining().cancelled() => return None,
             }
             // If the service is gone, so is who watches it.
-            let found = self.wanted.news(&self.state, &self.service).ok()?;
-            let before = std::mem::replace(&mut self.seen, found.ready);
-            if let Some(delta) = self.delta(&before, &found.at) {
+            let (news, at) = self.wanted.news(&self.state, &self.service).ok()?;
+            let before = std::mem::replace(&mut self.seen, news);
+            if let Some(delta) = self.delta(&before, &at) {
                 return Some(event("delta", self.seen.index, &delta));
             }
         }
     }
 
     /// What makes of one answer the other; none if nothing. All who watch the same make it once.
-    fn delta(&self, before: &Ready, at: &At) -> Option<Arc<str>> {
+    fn delta(&self, before: &Seen, at: &At) -> Option<Arc<str>> {
         let make = || {
-            let delta = InstancesDelta {
-                block: at.block,
-                mode: self.seen.mode,
-                instances: changed(&before.members, &self.seen.members).map(|member| member.served(at.now)).collect(),
-                gone: gone(&before.members, &self.seen.members).collect(),
-            };
+            let delta = difference(before, &self.seen, at);
             let nothing = delta.instances.is_empty() && delta.gone.is_empty() && before.mode == self.seen.mode;
-            let text = written(&delta).ok().filter(|_| !nothing)?;
-            Some(Arc::from(String::from_utf8_lossy(&text)))
+            text(&delta).filter(|_| !nothing)
         };
-        if self.wanted.is_plain() { self.board.delta(before.index, &self.seen, make) } else { make() }
+        if self.wanted.is_plain() { self.board.delta(before, &self.seen, make) } else { make() }
     }
+}
+
+/// What makes of one answer another one.
+fn difference(before: &Seen, after: &Seen, at: &At) -> InstancesDelta {
+    InstancesDelta {
+        block: at.block,
+        mode: after.mode,
+        instances: changed(&before.members, &after.members).map(|member| member.served(at.now)).collect(),
+        gone: gone(&before.members, &after.members).collect(),
+    }
+}
+
+fn text(delta: &InstancesDelta) -> Option<Arc<str>> {
+    Some(Arc::from(String::from_utf8_lossy(&written(delta).ok()?)))
 }
 
 fn whole(name: &str, ready: &Ready) -> Event {

@@ -144,3 +144,14 @@ async fn a_cache_keeps_no_lease_that_the_next_block_may_end() {
     assert_eq!(age(&world).await, "public, max-age=0");
     assert_eq!(world.labels("").await, ["a1"]);
 }
+
+#[tokio::test]
+async fn only_what_is_got_can_be_known_already() {
+    let world = many();
+    let request = Request::post("/v1/discovery/services").header(header::CONTENT_TYPE, "application/json");
+    let request = request.header(header::IF_NONE_MATCH, "*").body(r#"{"service_name":"acme/payments"}"#.into());
+    let answer = world.send(request.expect("a request")).await;
+    assert_eq!((answer.status.as_u16(), answer.body["instances"].as_array().map(Vec::len)), (200, Some(3)));
+    let head = Request::head(PATH).header(header::IF_NONE_MATCH, "*").body(Body::empty());
+    assert_eq!(world.send(head.expect("a request")).await.status, 304);
+}

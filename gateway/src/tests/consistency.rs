@@ -3,6 +3,11 @@
 use store::query::Delta;
 
 use super::*;
+use crate::{
+    params::Params,
+    routes::instances::{KNOWN, Service},
+    wanted::Wanted,
+};
 
 const PATH: &str = "/v1/namespaces/acme/services/payments/instances";
 
@@ -147,4 +152,30 @@ async fn a_reorg_does_not_touch_what_is_final() {
     assert_eq!(as_of(&world, "finalized").await, safe_state);
     assert_eq!(as_of(&world, "safe").await, safe_state, "the newest that is known to be of this branch");
     assert_eq!(final_state.1.len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_as_of_a_block_is_made_once() {
+    let mut world = two();
+    block(&mut world, 100, 100, |row| row.label == "a1");
+    let service = Service::parse("acme", "payments").expect("a service");
+    let found = |world: &World, query: &str| {
+        let params = Params::parse(Some(query), &KNOWN).expect("parameters");
+        Wanted::from_params(&params).expect("a question").answer(&world.state, &service).expect("an answer").ready
+    };
+    let queries = ["consistency=safe", "consistency=finalized", "consistency=safe&health=all"];
+    let kept = queries.map(|query| found(&world, query));
+    block(&mut world, 100, 100, |row| row.label == "a2");
+    for (query, kept) in queries.iter().zip(&kept) {
+        assert!(Arc::ptr_eq(&found(&world, query), kept), "{query}");
+    }
+    assert!(!Arc::ptr_eq(&found(&world, "consistency=safe&tag=blue"), &kept[0]));
+    // Another block that is safe, or another mode, and it is another one.
+    block(&mut world, 101, 100, none);
+    assert!(!Arc::ptr_eq(&found(&world, queries[0]), &kept[0]));
+    assert!(Arc::ptr_eq(&found(&world, queries[1]), &kept[1]));
+    world.clock.advance(Duration::from_secs(10));
+    assert!(!Arc::ptr_eq(&found(&world, queries[1]), &kept[1]));
+    let answer = world.get(&format!("{PATH}?consistency=finalized")).await;
+    assert_eq!((answer.header("x-registry-mode"), &answer.body["mode"]), ("stale", &"stale".into()));
 }

@@ -203,3 +203,26 @@ async fn metrics_count_by_route_and_not_by_what_strangers_send() {
     assert!(!text.contains("nonsense") && !text.contains("EVIL"), "{text}");
     assert!(!World::new().metrics().contains("requests_total"), "metrics are not shared");
 }
+
+#[tokio::test]
+async fn a_block_brings_back_who_went_ahead_of_it_also_after_a_whole_read() {
+    let mut world = World::with([("payments", "a1", |row| row.lease.last_heartbeat = NOW - 30)]);
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.labels("").await.is_empty());
+    // Read as a whole, also by one that starts.
+    world.poll(false);
+    assert!(world.labels("").await.is_empty());
+    let mut checkpoint = world.rows.checkpoint.clone();
+    checkpoint.head.number += 1;
+    let delta = store::query::Delta {
+        checkpoint,
+        namespaces: vec![],
+        services: vec![],
+        instances: vec![],
+        leases: vec![],
+        grants: Grants::default(),
+    };
+    // It has the time of the one before.
+    assert!(world.state.update(Update::Delta(delta)));
+    assert_eq!(world.labels("").await, ["a1"]);
+}

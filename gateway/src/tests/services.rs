@@ -91,3 +91,66 @@ async fn pages_follow_each_other_without_a_gap() {
 async fn an_empty_index_has_no_services() {
     assert!(names(&World::new().get("/v1/services").await).is_empty());
 }
+
+#[tokio::test]
+async fn a_prefix_skips_what_does_not_begin_with_it() {
+    let mut world = world();
+    let prefixed = Namespace::Label("acme-2".into());
+    world.rows.namespaces.push(NamespaceRow { id: prefixed.id(), label: Some("acme-2".into()), ..namespace_row() });
+    for service in ["a", "pa", "pay", "pay-2", "payz", "pb", "z"] {
+        world.add(prefixed.clone(), service, "a1", plain);
+    }
+    world.load();
+    let all = names(&world.get("/v1/services?limit=1000").await);
+    for prefix in ["p", "pa", "pay", "pay-", "payz", "a", "z", "y", "payments"] {
+        let expected: Vec<&String> =
+            all.iter().filter(|name| name.split_once('/').is_some_and(|(_, name)| name.starts_with(prefix))).collect();
+        for limit in 1..=3 {
+            let (mut seen, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = world.get(&format!("/v1/services?limit={limit}&prefix={prefix}{cursor}")).await;
+                seen.extend(names(&page));
+                let Some(next) = page.body["next_cursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!(seen.iter().collect::<Vec<_>>(), expected, "{prefix} {limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn live_instances_are_counted_as_they_come_and_go() {
+    let mut world = world();
+    let live = async |world: &World| {
+        let health = world.get("/v1/discovery/health").await.body;
+        let answer = world.get("/v1/services?limit=1000").await.body;
+        let listed =
+            answer["services"].as_array().expect("a list").iter().map(|s| s["live"].as_u64().expect("a number"));
+        assert_eq!(health["metrics"]["live_instances"], listed.sum::<u64>());
+        health["metrics"]["live_instances"].as_u64().expect("a number")
+    };
+    assert_eq!(live(&world).await, 5);
+    let mut delta = |change: fn(&mut InstanceRow), seconds| {
+        let checkpoint = &mut world.rows.checkpoint;
+        checkpoint.head.number += 1;
+        checkpoint.change_seq += 1;
+        checkpoint.head_time += seconds;
+        let row = &mut world.rows.instances[0];
+        change(row);
+        let delta = store::query::Delta {
+            checkpoint: checkpoint.clone(),
+            namespaces: vec![],
+            services: vec![],
+            instances: vec![row.clone()],
+            leases: vec![],
+            grants: Grants::default(),
+        };
+        assert!(world.state.update(Update::Delta(delta)));
+        world.state.vitals().counts.live
+    };
+    assert_eq!(delta(|row| row.lease.status = Status::Suspended, 1), 4);
+    assert_eq!(delta(|row| row.lease.status = Status::Active, 1), 5);
+    assert_eq!(delta(|row| row.lease.status = Status::Deregistered, 1), 4);
+    assert_eq!(delta(|row| row.lease.last_heartbeat += 60, 40), 0);
+    assert_eq!(live(&world).await, 0);
+}

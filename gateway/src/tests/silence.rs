@@ -143,3 +143,55 @@ async fn an_indexer_that_catches_up_gives_nobody_grace() {
     world.poll(true);
     assert_eq!((world.labels("").await.len(), mode(&world).await.as_str()), (9, "normal"));
 }
+
+/// Those rows, on a gateway that has just started.
+fn restarted(world: World) -> World {
+    let world = World { state: AppState::new(world.clock.clone()), ..world };
+    world.load();
+    world
+}
+
+#[tokio::test]
+async fn a_gateway_that_starts_while_the_chain_stands_gives_the_same_grace() {
+    let world = steady();
+    // By the time it starts, nobody can tell for how long the head has been the head.
+    world.clock.advance(Duration::from_secs(590));
+    let mut world = restarted(world);
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_secs(1));
+        world.poll(true);
+        assert_eq!(world.labels("").await.len(), 10);
+    }
+    world.rows.checkpoint.head_time += 600;
+    pass(&mut world, 2);
+    assert_eq!((world.labels("").await.len(), mode(&world).await.as_str()), (10, "preserved"));
+    beat(&mut world, |label| label != "a3");
+    pass(&mut world, 30);
+    assert_eq!(world.labels("").await.len(), 10, "a ttl is not over");
+    beat(&mut world, |label| label != "a3");
+    pass(&mut world, 2);
+    assert_eq!((world.labels("").await.len(), mode(&world).await.as_str()), (9, "normal"));
+}
+
+#[tokio::test]
+async fn a_chain_that_stops_while_the_database_is_away_gives_the_same_grace() {
+    let mut world = steady();
+    world.clock.advance(Duration::from_secs(600));
+    // Meanwhile came a block, and then none.
+    world.pass(0);
+    world.rows.checkpoint.head_time += 600;
+    pass(&mut world, 2);
+    assert_eq!((world.labels("").await.len(), mode(&world).await.as_str()), (10, "preserved"));
+}
+
+#[tokio::test]
+async fn a_gateway_that_starts_gives_no_grace_for_blocks_that_it_did_not_see() {
+    let world = steady();
+    world.clock.advance(Duration::from_secs(600));
+    let mut world = restarted(world);
+    world.rows.checkpoint.head_time += 600;
+    world.rows.checkpoint.head.number += 300;
+    beat(&mut world, |label| label != "a3");
+    world.poll(true);
+    assert_eq!((world.labels("").await.len(), mode(&world).await.as_str()), (9, "normal"));
+}

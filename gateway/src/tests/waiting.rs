@@ -204,7 +204,11 @@ async fn who_watches_gets_all_and_then_what_changes() {
     assert_eq!(events.next().await, None);
 
     // Coming back with what one has, and with what is of old.
-    assert_eq!(Events::open(&world, "", Some(delta.id)).await.next().await, None);
+    let mut back = Events::open(&world, "", Some(delta.id)).await;
+    let nothing = back.next().await.expect("how it is");
+    assert_eq!((nothing.name.as_str(), nothing.id, &nothing.data["mode"]), ("delta", delta.id, &"normal".into()));
+    assert_eq!((&nothing.data["instances"], &nothing.data["gone"]), (&serde_json::json!([]), &serde_json::json!([])));
+    assert_eq!(back.next().await, None);
     let resync = Events::open(&world, "", Some(first.id)).await.next().await.expect("a resync");
     assert_eq!((resync.name.as_str(), resync.id, resync.data), ("resync", delta.id, world.get(PATH).await.body));
 }
@@ -224,4 +228,72 @@ async fn who_watches_some_is_not_told_of_others() {
     world.rows.checkpoint.change_seq += 1;
     world.pass(1);
     assert_eq!(events.next().await.expect("a delta").data["instances"].as_array().expect("a list").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_is_told_of_the_mode_as_well() {
+    let mut world = world();
+    let clock = tokio::spawn(crate::wait::lapse(world.state.clone()));
+    let mut all = Events::open(&world, "", None).await;
+    let mut some = Events::open(&world, "&zone=z1", None).await;
+    let first = all.next().await.expect("a snapshot");
+    assert_eq!(first.data["mode"], "normal");
+    assert_eq!(some.next().await.expect("a snapshot").data["mode"], "normal");
+    let told = async |all: &mut Events, some: &mut Events, mode: &str| {
+        for events in [all, some] {
+            let delta = events.next().await.expect("a delta");
+            assert_eq!((delta.name.as_str(), delta.id, &delta.data["mode"]), ("delta", first.id, &mode.into()));
+            assert_eq!(
+                (&delta.data["instances"], &delta.data["gone"]),
+                (&serde_json::json!([]), &serde_json::json!([]))
+            );
+            serde_json::from_value::<api::InstancesDelta>(delta.data).expect("the client reads it");
+            assert_eq!(events.next().await, None);
+        }
+    };
+    world.clock.advance(domain::ChainTime::MAX_AHEAD);
+    world.poll(false);
+    told(&mut all, &mut some, "preserved").await;
+    world.clock.advance(Duration::from_secs(4));
+    told(&mut all, &mut some, "stale").await;
+    // Who comes back cannot know it from the index.
+    let back = Events::open(&world, "", Some(first.id)).await.next().await.expect("how it is");
+    assert_eq!((back.name.as_str(), back.id, &back.data["mode"]), ("delta", first.id, &"stale".into()));
+    // No index has changed: who waits for that goes on.
+    let routes = world.routes();
+    let request = Request::get(format!("{PATH}?index={}", first.id)).body(Body::empty()).expect("a request");
+    let mut waiting = tokio::spawn(async move { routes.oneshot(request).await.expect("an answer") });
+    settle().await;
+    world.poll(true);
+    told(&mut all, &mut some, "normal").await;
+    assert!((&mut waiting).now_or_never().is_none());
+    waiting.abort();
+    clock.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_whose_mode_alone_changes_has_changed() {
+    // One lease ends in the grace after a standstill, the other one only later.
+    let mut world =
+        World::with([("payments", "a1", |row| row.lease.ttl = 700), ("payments", "a2", |row| row.lease.ttl = 650)]);
+    world.pass(1);
+    for _ in 0..600 {
+        world.clock.advance(Duration::from_secs(1));
+        world.poll(true);
+    }
+    world.rows.checkpoint.head_time += 600;
+    world.pass(1);
+    let before = world.get(PATH).await;
+    assert_eq!(before.header("x-registry-mode"), "normal");
+    let mut events = Events::open(&world, "", None).await;
+    events.next().await.expect("a snapshot");
+    world.pass(60);
+    let after = world.get(PATH).await;
+    assert_eq!((after.header("x-registry-mode"), &after.body["matched"]), ("preserved", &2.into()));
+    assert!(index(&after) > index(&before));
+    let delta = events.next().await.expect("a delta");
+    assert_eq!(
+        (delta.id, &delta.data["mode"], &delta.data["gone"]),
+        (index(&after), &"preserved".into(), &serde_json::json!([]))
+    );
 }
