@@ -7,7 +7,10 @@ use std::{
 
 use clap::ValueEnum;
 use indicatif::MultiProgress;
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
 
 use crate::traces;
 
@@ -51,12 +54,19 @@ pub fn init(format: LogFormat, level: Option<LogLevel>, default: LogLevel, spans
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    let logs = tracing_subscriber::registry().with(lines.with_filter(filter));
-    // No layer is not the same as a layer that is none: for that one, all spans would be made.
+    // No layer is not the same as a layer that is none: for that one, all spans would be made. And a filter of one layer among
+    // others swallows a line if somebody asks whether another one would be written.
     match spans.then(traces::layer).flatten() {
-        Some(traces) => logs.with(traces).init(),
-        None => logs.init(),
+        Some(traces) => tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces).init(),
+        None => without_spans(lines, filter).init(),
     }
+}
+
+fn without_spans<L: Layer<Registry> + Send + Sync>(
+    lines: L,
+    filter: EnvFilter,
+) -> impl Subscriber + Send + Sync + for<'a> LookupSpan<'a> {
+    tracing_subscriber::registry().with(lines).with(filter)
 }
 
 /// The bars below the lines.
@@ -90,7 +100,42 @@ fn directives(level: LogLevel, bar: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
     use super::*;
+
+    /// Lines in memory.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn to_ask_whether_a_line_would_be_written_swallows_no_other() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let filter = EnvFilter::builder().parse_lossy(directives(LogLevel::Info, false));
+        let _guard = tracing::subscriber::set_default(without_spans(lines, filter));
+        for n in 0..3 {
+            // As `log` asks on behalf of libraries that use it, and sqlx of itself.
+            let slow = tracing::warn_span!(target: "sqlx::query", "slow");
+            let slow = slow.metadata().expect("a span has metadata, enabled or not");
+            assert!(!tracing::dispatcher::get_default(|dispatch| dispatch.enabled(slow)));
+            tracing::warn!(target: "gateway", n, "the database does not answer");
+        }
+        let text = String::from_utf8(kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).expect("text");
+        assert_eq!(text.matches("the database does not answer").count(), 3, "{text}");
+    }
 
     #[test]
     fn others_stay_quiet() {

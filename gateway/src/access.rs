@@ -13,7 +13,7 @@
 //! - `key`: API keys; `keys`: the keys file as the gateway reads it; `edit`: as `rollcall gateway key` writes it
 //! - `token`: JWTs; `certificate`: client certificates
 //! - `refusal`: why not; `audit`: who is told of it
-//! - `watched`: files that are read again; `guard`: what stands before the routes; `document`: OpenAPI
+//! - `watched`: files that are read again; `guard`: what stands before the routes; `lasting`: requests that last; `document`: OpenAPI
 
 mod audit;
 mod certificate;
@@ -23,6 +23,7 @@ mod guard;
 mod identity;
 mod key;
 mod keys;
+mod lasting;
 mod limits;
 mod refusal;
 mod token;

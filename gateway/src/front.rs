@@ -88,10 +88,10 @@ impl Shortcut {
         answer: impl FnOnce() -> Response,
     ) -> Option<Response> {
         let reader = self.access.find(headers, peer, namespace)?;
-        if let Some(limiter) = &self.limiter {
-            limiter.check(peer.client()).ok()?;
+        match &self.limiter {
+            Some(limiter) if self.access.is_public() => limiter.check(peer.client()).ok()?,
+            _ => reader.count().ok()?,
         }
-        reader.count().ok()?;
         let mut response = answer();
         reader.mark(response.headers_mut());
         Some(response)

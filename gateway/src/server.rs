@@ -153,6 +153,12 @@ impl Gateway {
             wait::lapse(state).await;
             "clock"
         });
+        let told = shutdown.clone();
+        parts.spawn(async move {
+            told.cancelled().await;
+            tracing::info!("stopping: running requests may end");
+            std::future::pending::<&str>().await
+        });
         tokio::select! {
             () = server.accept(listener, shutdown, config.shutdown_timeout) => {}
             Some(ended) = parts.join_next() => {
@@ -163,6 +169,7 @@ impl Gateway {
         if timeout(config.shutdown_timeout, kept).await.is_err() {
             tracing::warn!("the last snapshot was not written in time");
         }
+        tracing::info!("stopped");
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -92,13 +92,9 @@ async fn observed(around: &Inner, route: Option<MatchedPath>, request: Request, 
 
 /// Lets in who does not ask too often, and may ask.
 async fn limited(around: &Inner, route: &str, request: Request, next: Next) -> Response {
-    if let Some(limiter) = &around.limiter
-        && let Err(error) = limiter.admit(&request)
-    {
-        return error.into_response();
-    }
+    let Inner { state, access, limiter } = around;
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    sound(method, uri, guard(&around.state, &around.access, route, limited_in_size(request), next)).await
+    sound(method, uri, guard(state, access, limiter.as_deref(), route, limited_in_size(request), next)).await
 }
 
 fn limited_in_size(mut request: Request) -> Request {
@@ -164,13 +160,26 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
 
 /// What pages may read of an answer but its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "x-registry-block,x-registry-head-age,x-registry-index,x-registry-mode,x-registry-now,etag,retry-after,www-authenticate",
+    "x-registry-block,x-registry-head-age,x-registry-index,x-registry-mode,x-registry-now,etag,retry-after,www-authenticate,\
+     server-timing,traceparent",
 );
 
-/// Answers the question which requests pages may send: any page may read, and none may send anything but reads.
+/// For how long a browser need not ask again.
+const CORS_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Answers the question which requests pages may send: all that there are. No gateway knows cookies, so a page can do nothing
+/// that any stranger could not.
 pub(crate) fn cors() -> CorsLayer {
-    let allowed = CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD]);
-    allowed.allow_headers([header::AUTHORIZATION])
+    let headers = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::IF_NONE_MATCH,
+        HeaderName::from_static("last-event-id"),
+        HeaderName::from_static("traceparent"),
+        HeaderName::from_static("x-server-timing"),
+    ];
+    let allowed = CorsLayer::new().allow_origin(AnyOrigin).allow_methods([Method::GET, Method::HEAD, Method::POST]);
+    allowed.allow_headers(headers).max_age(CORS_FOR)
 }
 
 /// Any page may read it, its headers as well, and it is as hard as it can be.

@@ -1,7 +1,7 @@
 //! A span for each request, as OpenTelemetry names its parts. Where nobody collects spans, none is made.
 
 use axum::{
-    http::{HeaderValue, Request},
+    http::{HeaderValue, Request, header},
     response::Response,
 };
 use domain::text::clip;
@@ -66,6 +66,7 @@ impl Traced {
             let text = format!("00-{}-{}-{:02x}", own.trace_id(), own.span_id(), flags);
             if let Ok(value) = HeaderValue::try_from(text) {
                 response.headers_mut().insert(TRACEPARENT, value);
+                response.headers_mut().append(header::VARY, HeaderValue::from_static(TRACEPARENT));
             }
         }
     }

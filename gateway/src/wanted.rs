@@ -92,7 +92,7 @@ impl Wanted {
             return Ok((found.ready.seen(), found.at));
         }
         state.read(|index, at| {
-            let service = index.service(service.key).ok_or_else(|| service.unknown())?;
+            let service = index.service(service.key()).ok_or_else(|| service.unknown())?;
             Ok(self.list(service, at).seen(at))
         })
     }

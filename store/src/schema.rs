@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sqlx::{
-    Connection,
+    ConnectOptions, Connection,
     migrate::MigrateDatabase,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -50,7 +50,7 @@ pub async fn connect(url: &str) -> Result<PgPool, StoreError> {
 /// # Errors
 /// As [`connect`].
 pub async fn connect_to(url: &str, place: Place) -> Result<PgPool, StoreError> {
-    let options = url.parse::<PgConnectOptions>()?.application_name("rollcall-indexer").options([
+    let options = quiet(url)?.application_name("rollcall-indexer").options([
         ("statement_timeout", "60s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "60s"),
@@ -71,13 +71,19 @@ pub async fn connect_to(url: &str, place: Place) -> Result<PgPool, StoreError> {
 /// # Errors
 /// As [`connect`].
 pub async fn connect_read_only(url: &str) -> Result<PgPool, StoreError> {
-    let options = url.parse::<PgConnectOptions>()?.application_name("rollcall-gateway").options([
+    let options = quiet(url)?.application_name("rollcall-gateway").options([
         ("default_transaction_read_only", "on"),
         ("jit", "off"),
         ("statement_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
     ]);
     pool(8).connect_with(options).await.map_err(StoreError::from)
+}
+
+/// What a URL says. sqlx logs no statements: to ask whether it would log a slow one swallows the next line of ours, where spans
+/// are collected.
+pub(crate) fn quiet(url: &str) -> Result<PgConnectOptions, StoreError> {
+    Ok(url.parse::<PgConnectOptions>()?.disable_statement_logging())
 }
 
 fn pool(size: u32) -> PgPoolOptions {

@@ -14,12 +14,14 @@ use super::{
     Access,
     audit::Refused,
     identity::Identity,
+    lasting::{Credentials, LATE},
     refusal::{Reason, Refusal},
 };
 use crate::{
     AppState,
     error::{Error, Kind},
     peer::Peer,
+    rate::Limiter as AddressLimiter,
 };
 
 /// Who asks, for the handlers: an extension of each request.
@@ -104,39 +106,64 @@ pub(super) fn is_open(route: &str) -> bool {
     matches!(route, "/livez" | "/readyz" | "/openapi.json" | "/docs") || route.starts_with("/docs/")
 }
 
-/// Decides about each request before its route sees it.
+/// Decides about each request before its route sees it. Whoever is known may ask as often as their own limit says; the others
+/// of an address together, as often as `limiter` says.
 pub(crate) async fn guard(
     state: &AppState,
     access: &Access,
+    limiter: Option<&AddressLimiter>,
     route: &str,
     mut request: Request,
     next: Next,
 ) -> Response {
-    if access.is_public() || is_open(route) {
-        request.extensions_mut().insert(Reader(None));
-        return next.run(request).await;
-    }
     let method = request.method().clone();
     let peer = request.extensions().get::<Peer>().cloned();
     let refused = |reason, identity: Option<&Identity>| {
         state.telemetry().refused(reason);
         access.audit().refused(&Refused { reason, identity, peer: peer.as_ref(), method: &method, route });
     };
+    let stranger = |request: &Request| match limiter.map_or(Ok(()), |limiter| limiter.admit(request)) {
+        Ok(()) => None,
+        Err(error) => {
+            refused(Reason::TooFast, None);
+            Some(error.into_response())
+        }
+    };
+    if access.is_public() || is_open(route) {
+        if let Some(problem) = stranger(&request) {
+            return problem;
+        }
+        request.extensions_mut().insert(Reader(None));
+        return next.run(request).await;
+    }
     let identity = match admit(access, request.headers(), peer.as_ref()) {
         Ok(identity) => identity,
         Err((Refusal { reason, identity }, wait)) => {
+            if wait.is_none()
+                && let Some(problem) = stranger(&request)
+            {
+                return problem;
+            }
             refused(reason, identity.as_deref());
             return problem(reason, wait);
         }
     };
     let reader = Reader(Some(Arc::clone(&identity)));
     request.extensions_mut().insert(reader.clone());
+    let credentials = Credentials::of(&request, peer.clone());
+    let began = state.clock().monotonic();
     let mut response = next.run(request).await;
+    if state.clock().monotonic().saturating_sub(began) > LATE
+        && let Err(reason) = credentials.still(access, &identity)
+    {
+        refused(reason, Some(&identity));
+        return problem(reason, None);
+    }
     if response.status() == StatusCode::FORBIDDEN {
         refused(Reason::Namespace, Some(&identity));
     }
     reader.mark(response.headers_mut());
-    response
+    credentials.keep(access, identity, response)
 }
 
 /// Who it is, if they may ask just now; else why not, and how long to wait.

@@ -10,7 +10,7 @@ use api::{InstancesDelta, Problem};
 use axum::{
     Extension,
     extract::{RawQuery, State},
-    http::{HeaderMap, HeaderName},
+    http::{HeaderMap, HeaderName, HeaderValue},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -134,6 +134,8 @@ pub(crate) async fn watch(
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let mut response = Sse::new(watcher.events()).keep_alive(keep_alive).into_response();
     registry_headers(response.headers_mut(), &at);
+    // A proxy such as nginx would else keep events until it has a page full of them.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 

@@ -4,6 +4,7 @@ mod certificates;
 mod documented;
 mod files;
 mod keys;
+mod lasting;
 mod tokens;
 mod told;
 

@@ -98,7 +98,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn any_page_may_read_and_none_may_write() {
+async fn any_page_may_ask_as_any_stranger_may() {
     let world = world();
     let get = world.get(PATH).await;
     assert_eq!(get.header("access-control-allow-origin"), "*");
@@ -106,7 +106,10 @@ async fn any_page_may_read_and_none_may_write() {
     assert_eq!(get.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
     let ask = Request::options(PATH).header("origin", "https://evil.example");
     let ask = ask.header("access-control-request-method", "POST").body(Body::empty()).expect("a request");
-    assert_eq!(world.send(ask).await.header("access-control-allow-methods"), "GET,HEAD");
+    let allowed = world.send(ask).await;
+    assert_eq!(allowed.header("access-control-allow-methods"), "GET,HEAD,POST");
+    assert_eq!(allowed.headers.get("access-control-allow-credentials"), None, "no page asks in another's name");
+    assert_eq!(allowed.header("access-control-max-age"), "86400");
     // An error can be read by a page as well.
     assert_eq!(world.get("/v1/nonsense").await.header("access-control-allow-origin"), "*");
 }

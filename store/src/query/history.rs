@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use domain::{BlockRef, InstanceId};
 use sqlx::{
     Connection, PgConnection, PgPool, Postgres, SqlSafeStr,
-    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    postgres::{PgArguments, PgPoolOptions, PgRow},
     query::Query,
 };
 
@@ -20,6 +20,7 @@ use crate::{
         uptime,
     },
     rows::{Checkpoint, Upkeep, UptimeRow},
+    schema::quiet,
 };
 
 /// How many questions can be answered at the same time: so many connections there are, and no more.
@@ -113,7 +114,7 @@ impl HistoryReader {
     /// # Errors
     /// [`StoreError::Database`] if the URL is none.
     pub fn new(url: &str) -> Result<Self, StoreError> {
-        let options = url.parse::<PgConnectOptions>()?.application_name("rollcall-gateway-history").options([
+        let options = quiet(url)?.application_name("rollcall-gateway-history").options([
             ("default_transaction_read_only", "on"),
             ("jit", "off"),
             ("statement_timeout", "2s"),

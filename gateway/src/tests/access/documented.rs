@@ -66,7 +66,8 @@ async fn a_page_of_another_origin_may_send_a_key() {
     let ask =
         ask.header("access-control-request-method", "GET").header("access-control-request-headers", "authorization");
     let answer = guarded.world.send(ask.body(Body::empty()).expect("a request")).await;
-    assert_eq!((answer.status, answer.header("access-control-allow-headers")), (StatusCode::OK, "authorization"));
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("access-control-allow-headers").split(',').any(|name| name == "authorization"));
     let refused = guarded.world.get(PAYMENTS).await;
     refused.unauthorized();
     assert_eq!(refused.header("access-control-allow-origin"), "*");
