@@ -16,6 +16,11 @@ use crate::world::Process;
 /// Long enough that nothing expires while it is measured.
 const TTL: u32 = 86_400;
 
+/// The height of the first block, and how far below the head blocks are final: what happened since is remembered, as it
+/// would be of a chain with finality.
+const FIRST: u64 = 1_000;
+const FINAL_AFTER: u64 = 64;
+
 /// When the first block was.
 const BEGAN: u64 = 1_700_000_000;
 
@@ -36,7 +41,7 @@ impl Filled {
     pub async fn new(url: &str, services: u32, per_service: u32) -> Result<Self> {
         let pool = schema::connect(url).await?;
         schema::migrate(&pool).await?;
-        let head = block(1);
+        let head = block(FIRST);
         let origin = Origin {
             chain_id: 31_337,
             genesis_hash: B256::repeat_byte(1),
@@ -45,7 +50,7 @@ impl Filled {
             endorsements: None,
             deploy_block: head.block,
         };
-        ingest::init(&pool, &origin, &head, Heads { latest: 1, safe: 0, finalized: 0 }).await?;
+        ingest::init(&pool, &origin, &head, heads(FIRST)).await?;
         let (writer, _) = Writer::take_over(&pool).await?;
         let mut filled = Self { writer, head, per_service };
         let namespace =
@@ -85,7 +90,7 @@ impl Filled {
     async fn apply(&mut self, batch: Batch) -> Result<()> {
         let next = block(self.head.block.number + 1);
         let batch = Batch { blocks: vec![next], ..batch };
-        let heads = Heads { latest: next.block.number, safe: 0, finalized: 0 };
+        let heads = heads(next.block.number);
         self.writer.apply(self.head.block, next, heads, 64, &batch).await?;
         self.head = next;
         Ok(())
@@ -104,6 +109,10 @@ pub async fn ready(gateway: &mut Process, url: &str, patience: Duration) -> Resu
         anyhow::Ok(())
     };
     timeout(patience, wait).await.context("the gateway is not ready in time")?
+}
+
+fn heads(latest: u64) -> Heads {
+    Heads { latest, safe: latest - FINAL_AFTER / 2, finalized: latest - FINAL_AFTER }
 }
 
 fn block(number: u64) -> BlockRow {

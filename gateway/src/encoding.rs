@@ -20,24 +20,30 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// The best that a client accepts.
+    /// The best of those that a client likes best; what it does not name, `*` is for.
     pub(crate) fn accepted(headers: &HeaderMap) -> Self {
-        let (mut gzip, mut zstd) = (false, false);
+        let (mut gzip, mut zstd, mut any) = (None, None, None);
         for value in headers.get_all(header::ACCEPT_ENCODING) {
             for part in value.to_str().unwrap_or_default().split(',') {
-                let (name, quality) = part.split_once(';').unwrap_or((part, ""));
-                let refused = quality.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+                let (name, parameter) = part.split_once(';').unwrap_or((part, ""));
+                let quality = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+                // What cannot be read is no reason to refuse.
+                let liked = quality.and_then(|(_, value)| value.trim().parse::<f32>().ok()).unwrap_or(1.0);
                 match name.trim() {
-                    name if name.eq_ignore_ascii_case("gzip") => gzip = !refused,
-                    name if name.eq_ignore_ascii_case("zstd") => zstd = !refused,
+                    name if name.eq_ignore_ascii_case("gzip") => gzip = Some(liked),
+                    name if name.eq_ignore_ascii_case("zstd") => zstd = Some(liked),
+                    "*" => any = Some(liked),
                     _ => {}
                 }
             }
         }
-        match (zstd, gzip) {
-            (true, _) => Self::Zstd,
-            (false, true) => Self::Gzip,
-            (false, false) => Self::Identity,
+        let [gzip, zstd] = [gzip, zstd].map(|liked| liked.or(any).unwrap_or(0.0));
+        if zstd > 0.0 && zstd >= gzip {
+            Self::Zstd
+        } else if gzip > 0.0 {
+            Self::Gzip
+        } else {
+            Self::Identity
         }
     }
 
@@ -79,7 +85,11 @@ mod tests {
             (vec![], Encoding::Identity),
             (vec!["br, deflate"], Encoding::Identity),
             (vec!["gzip, br"], Encoding::Gzip),
-            (vec!["gzip", "ZSTD;q=0.5"], Encoding::Zstd),
+            (vec!["gzip", "ZSTD;q=0.5"], Encoding::Gzip),
+            (vec!["gzip;q=0.5", "zstd"], Encoding::Zstd),
+            (vec!["gzip;Q=0"], Encoding::Identity),
+            (vec!["*"], Encoding::Zstd),
+            (vec!["zstd;q=0, *;q=0.1"], Encoding::Gzip),
             (vec!["zstd;q=0, gzip;q=1.0"], Encoding::Gzip),
             (vec!["gzip;q=0.000"], Encoding::Identity),
         ] {

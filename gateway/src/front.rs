@@ -14,8 +14,16 @@ use axum::{
 };
 
 use crate::{
-    AppState, access::Access, app::app, peer::Peer, rate::Limiter, routes::instances, surround::mark_answer, timing,
-    traces::Traced, wanted,
+    AppState,
+    access::{Access, Reader},
+    app::app,
+    peer::Peer,
+    rate::Limiter,
+    routes::instances,
+    surround::mark_answer,
+    timing,
+    traces::Traced,
+    wanted,
 };
 
 /// What requests are handed to. Cheap to clone.
@@ -68,8 +76,10 @@ impl Shortcut {
         // No name has a slash or a percent sign: what does not name a service so is not found.
         let (namespace, name) = service.split_once("/services/")?;
         let ready = wanted::ready(&self.state, &[namespace, name].join("/"), Health::Healthy)?;
-        let mut response = self.let_in(headers, peer, namespace, || ready.answer(headers))?;
+        let reader = self.let_in(headers, peer, namespace)?;
         let traced = Traced::begin(request, Some(instances::PATH), "GET");
+        let mut response = ready.answer(headers);
+        reader.mark(response.headers_mut());
         mark_answer(response.headers_mut());
         let took = self.state.clock().monotonic().saturating_sub(began);
         let status = response.status().as_u16();
@@ -80,20 +90,12 @@ impl Shortcut {
     }
 
     /// Lets a request in that is certain to be let in.
-    fn let_in(
-        &self,
-        headers: &HeaderMap,
-        peer: &Peer,
-        namespace: &str,
-        answer: impl FnOnce() -> Response,
-    ) -> Option<Response> {
+    fn let_in(&self, headers: &HeaderMap, peer: &Peer, namespace: &str) -> Option<Reader> {
         let reader = self.access.find(headers, peer, namespace)?;
         match &self.limiter {
             Some(limiter) if self.access.is_public() => limiter.check(peer.client()).ok()?,
             _ => reader.count().ok()?,
         }
-        let mut response = answer();
-        reader.mark(response.headers_mut());
-        Some(response)
+        Some(reader)
     }
 }
