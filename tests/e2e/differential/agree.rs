@@ -115,6 +115,10 @@ fn follow(mut known: Snapshot, delta: Delta) -> Snapshot {
     replace(&mut known.namespaces, delta.namespaces, |row| row.id);
     replace(&mut known.services, delta.services, |row| row.key);
     replace(&mut known.instances, delta.instances, |row| row.id);
+    let leases: BTreeMap<_, _> = delta.leases.into_iter().collect();
+    for row in &mut known.instances {
+        row.lease = leases.get(&row.id).copied().unwrap_or(row.lease);
+    }
     replace(&mut known.grants.instances, delta.grants.instances, |of| of.id);
     replace(&mut known.grants.namespaces, delta.grants.namespaces, |of| of.id);
     replace(&mut known.grants.owners, delta.grants.owners, |of| of.owner);
