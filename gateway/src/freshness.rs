@@ -70,6 +70,8 @@ pub(crate) struct Freshness {
     earliest: (u64, Duration),
     /// The usual time between two blocks, in seconds.
     usual: Option<f64>,
+    /// Whether a block was late before it was known what is usual.
+    was_late: bool,
     /// When the chain last came back after it stood still, by its own time.
     resumed: u64,
 }
@@ -81,7 +83,8 @@ impl Freshness {
         let time = ChainTime { head: checkpoint.head_time, confirmed: monotonic };
         let (kept_for, reached, answered) = (Duration::ZERO, time.head, Some(monotonic));
         let earliest = (checkpoint.head_time, monotonic);
-        Self { time, kept_for, reached, answered, seen: monotonic, since: None, earliest, usual: None, resumed: 0 }
+        let (seen, since, usual, was_late, resumed) = (monotonic, None, None, false, 0);
+        Self { time, kept_for, reached, answered, seen, since, earliest, usual, was_late, resumed }
     }
 
     /// What was on disk, with the age of its head. [`Mode::Stale`] until Postgres answers.
@@ -114,7 +117,10 @@ impl Freshness {
         let Some(blocks @ 1..) = now.head.number.checked_sub(known.head.number) else { return self };
         let each = per(now.head_time.saturating_sub(known.head_time), blocks);
         // A chain whose blocks were there all along, and that we did not see, did not stand still.
-        if stood && each >= long.as_secs_f64() {
+        let late = stood && each >= long.as_secs_f64();
+        // Where no block has come sooner yet, two that are late are no standstill: that is how often this chain has blocks.
+        let seldom = late && self.usual.is_none() && std::mem::replace(&mut self.was_late, true);
+        if late && !seldom {
             self.resumed = now.head_time;
         } else {
             self.usual = Some(self.usual.map_or(each, |usual| WEIGHT.mul_add(each - usual, usual)));
@@ -129,7 +135,10 @@ impl Freshness {
 
     fn stands_after(&self) -> Duration {
         self.usual.map_or(STANDS_AFTER_UNKNOWN, |usual| {
-            Duration::try_from_secs_f64(BLOCKS * usual).unwrap_or(STANDS_AFTER.1).clamp(STANDS_AFTER.0, STANDS_AFTER.1)
+            // Where blocks are that seldom, one that is late is not late yet.
+            let most = STANDS_AFTER.1.as_secs_f64().max(2.0 * usual);
+            let after = (BLOCKS * usual).clamp(STANDS_AFTER.0.as_secs_f64(), most);
+            Duration::try_from_secs_f64(after).unwrap_or(STANDS_AFTER.1)
         })
     }
 

@@ -63,7 +63,8 @@ pub async fn reindex(
     reindex.check().await?;
     // The check on a schedule looks at the index in use.
     let config = Config { place: Place::Beside, check_every: None, ..config };
-    let work = run_with_progress(config.clone(), clock.clone(), shutdown, progress.clone());
+    // Off the stack: a whole indexer is in it.
+    let work = Box::pin(run_with_progress(config.clone(), clock.clone(), shutdown, progress.clone()));
     let (pulse, reindex, checked, agrees, seen, said) = (None, Some(reindex), false, false, None, None);
     let mut builder = Builder { config, live, pulse, reindex, clock, progress, checked, agrees, seen, said };
     let done = tokio::select! {
@@ -71,7 +72,7 @@ pub async fn reindex(
             ended?;
             None
         }
-        done = builder.swapped() => Some(done?),
+        done = Box::pin(builder.swapped()) => Some(done?),
     };
     if done.is_some() && !options.keep_old {
         builder.drop_old().await;

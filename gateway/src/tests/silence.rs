@@ -195,3 +195,22 @@ async fn a_gateway_that_starts_gives_no_grace_for_blocks_that_it_did_not_see() {
     world.poll(true);
     assert_eq!((world.labels("").await.len(), mode(&world).await.as_str()), (9, "normal"));
 }
+
+#[tokio::test]
+async fn where_blocks_are_minutes_apart_the_silent_go_all_the_same() {
+    let long = |row: &mut InstanceRow| row.lease.ttl = 300;
+    let mut world = World::with([("payments", "a1", long), ("payments", "a2", long)]);
+    for _ in 0..20 {
+        world.rows.checkpoint.head_time += 120;
+        beat(&mut world, |label| label == "a1");
+        world.rows.checkpoint.head_time -= 120;
+        world.rows.checkpoint.change_seq += 1;
+        world.pass(120);
+    }
+    assert_eq!(world.labels("").await, ["a1"]);
+    assert_eq!(mode(&world).await, "normal");
+    // Nor is it a standstill if the next block takes a bit longer.
+    world.clock.advance(Duration::from_secs(200));
+    world.poll(true);
+    assert_eq!(mode(&world).await, "normal");
+}

@@ -84,7 +84,15 @@ impl Gateway {
                 self.instances.clear();
                 (all.checkpoint, all.services, all.instances)
             }
-            Update::Delta(news) => (news.checkpoint, news.services, news.instances),
+            Update::Delta(news) => {
+                for (id, lease) in news.leases {
+                    self.instances
+                        .get_mut(&id)
+                        .with_context(|| format!("a lease of {id}, which was never read"))?
+                        .lease = lease;
+                }
+                (news.checkpoint, news.services, news.instances)
+            }
         };
         self.known = Some(checkpoint);
         self.services.extend(services.into_iter().map(|row| (row.key, row)));
