@@ -157,7 +157,7 @@ pub(crate) async fn guard(
         && let Err(reason) = credentials.still(access, &identity)
     {
         refused(reason, Some(&identity));
-        return problem(reason, None);
+        return if reason == Reason::Namespace { forbidden().into_response() } else { problem(reason, None) };
     }
     if response.status() == StatusCode::FORBIDDEN {
         refused(Reason::Namespace, Some(&identity));
