@@ -1,13 +1,16 @@
-//! As whom a gateway is asked. There is no flag for a key: command lines can be read by everybody on the machine.
+//! Which gateway is asked, and as whom. There is no flag for a key: command lines can be read by everybody on the machine.
 
 use anyhow::Result;
 use client::{DiscoverError, Gateway, GatewayKey, SecretUrl, discover};
 
 use crate::config::{GATEWAY_KEY_FILE, GATEWAY_URL, Settings};
 
-/// As whom a gateway is asked.
+/// Which gateway is asked, and as whom.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AskArgs {
+    /// The gateway that is asked [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
+    #[arg(long, value_name = "URL")]
+    pub gateway_url: Option<String>,
     /// File with the API key or the JWT that the gateway wants, if it wants one; else ROLLCALL_GATEWAY_KEY [env:
     /// ROLLCALL_GATEWAY_KEY_FILE; file: gateway_key_file]
     #[arg(long, value_name = "FILE")]
@@ -16,8 +19,8 @@ pub struct AskArgs {
 
 impl AskArgs {
     /// The gateway of the settings.
-    pub fn gateway(&self, settings: &Settings, flag: Option<&str>) -> Result<Gateway> {
-        self.gateway_at(settings, &settings.need(&GATEWAY_URL, flag)?)
+    pub fn gateway(&self, settings: &Settings) -> Result<Gateway> {
+        self.gateway_at(settings, &settings.need(&GATEWAY_URL, self.gateway_url.as_deref())?)
     }
 
     /// A gateway, asked with the key in `--gateway-key-file`, then `ROLLCALL_GATEWAY_KEY`, then the other ways to name a file.

@@ -35,10 +35,7 @@ pub struct Args {
     /// With --watch: tell of renewed leases too
     #[arg(long, requires = "watch")]
     pub heartbeats: bool,
-    /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
-    #[arg(long, value_name = "URL")]
-    pub gateway_url: Option<String>,
-    /// As whom
+    /// Which gateway, and as whom
     #[command(flatten)]
     pub ask: AskArgs,
     /// Print JSON
@@ -53,7 +50,7 @@ pub struct Args {
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let service: Service =
         args.service.parse().map_err(|error: client::service::ServiceError| usage(error.to_string()))?;
-    let gateway = args.ask.gateway(settings, args.gateway_url.as_deref())?;
+    let gateway = args.ask.gateway(settings)?;
     let wanted = args.wanted.wanted();
     if args.watch {
         return watch::run(&gateway, &service, &wanted, &args).await;

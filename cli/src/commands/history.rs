@@ -46,10 +46,7 @@ pub struct Args {
     /// Go on after an answer with this next_cursor
     #[arg(long, value_name = "CURSOR")]
     pub cursor: Option<String>,
-    /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
-    #[arg(long, value_name = "URL")]
-    pub gateway_url: Option<String>,
-    /// As whom
+    /// Which gateway, and as whom
     #[command(flatten)]
     pub ask: AskArgs,
     /// Print JSON
@@ -64,7 +61,7 @@ fn kinds() -> impl TypedValueParser<Value = EventKind> {
 
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
-    let gateway = args.ask.gateway(settings, args.gateway_url.as_deref())?;
+    let gateway = args.ask.gateway(settings)?;
     let id = args.instance.find(&gateway).await?;
     let mut wanted = args.kinds.iter().fold(HistoryWanted::default(), |wanted, kind| wanted.kind(*kind));
     if args.oldest_first {

@@ -28,10 +28,7 @@ pub struct InstanceArgs {
     /// The instance by its id, instead of service and label: the gateway tells what the id is made of
     #[arg(long, value_name = "ID", conflicts_with_all = ["service", "label", "registrant"])]
     pub id: Option<InstanceId>,
-    /// The gateway that is asked for --id [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
-    #[arg(long, value_name = "URL")]
-    pub gateway_url: Option<String>,
-    /// As whom
+    /// Which gateway, and as whom
     #[command(flatten)]
     pub ask: AskArgs,
 }
@@ -40,7 +37,7 @@ impl InstanceArgs {
     /// All that the id is made of.
     pub async fn name(&self, settings: &Settings, signer: Address) -> Result<InstanceName> {
         match self.id {
-            Some(id) => lookup(&self.ask.gateway(settings, self.gateway_url.as_deref())?, id).await,
+            Some(id) => lookup(&self.ask.gateway(settings)?, id).await,
             None => self.given(signer),
         }
     }

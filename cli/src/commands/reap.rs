@@ -41,10 +41,7 @@ pub struct Args {
     /// Print what would be reaped and send nothing; needs no key
     #[arg(long)]
     pub dry_run: bool,
-    /// The gateway that is asked [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
-    #[arg(long, value_name = "URL")]
-    pub gateway_url: Option<String>,
-    /// As whom
+    /// Which gateway, and as whom
     #[command(flatten)]
     pub ask: AskArgs,
     /// Where to
@@ -109,7 +106,7 @@ pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
 
 /// The instances that the gateway tells of.
 async fn names(settings: &Settings, args: &Args, now: u64) -> Result<Vec<InstanceName>> {
-    let gateway = args.ask.gateway(settings, args.gateway_url.as_deref())?;
+    let gateway = args.ask.gateway(settings)?;
     let Some(service) = &args.service else {
         let mut names = Vec::new();
         for id in args.ids.iter().collect::<BTreeSet<_>>() {

@@ -27,10 +27,7 @@ pub struct Args {
     /// Which registry
     #[command(flatten)]
     pub registry: RegistryArgs,
-    /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
-    #[arg(long, value_name = "URL")]
-    pub gateway_url: Option<String>,
-    /// As whom
+    /// Which gateway, and as whom
     #[command(flatten)]
     pub ask: AskArgs,
     /// Print JSON
@@ -66,7 +63,7 @@ struct GatewayStatus {
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
     let rpc_url: Option<SecretUrl> = settings.get(&RPC_URL, args.registry.rpc_url.as_deref())?;
     let contract: Option<Contract> = settings.get(&CONTRACT, args.registry.contract.as_deref())?;
-    let gateway_url: Option<SecretUrl> = settings.get(&GATEWAY_URL, args.gateway_url.as_deref())?;
+    let gateway_url: Option<SecretUrl> = settings.get(&GATEWAY_URL, args.ask.gateway_url.as_deref())?;
     if rpc_url.is_none() && gateway_url.is_none() {
         return Err(usage(format!(
             "nothing to look at: give --rpc-url and --gateway-url, set ROLLCALL_RPC_URL and ROLLCALL_GATEWAY_URL, or \

@@ -34,10 +34,7 @@ pub struct Args {
     /// The last day [default: the last one that is over and final]
     #[arg(long, value_name = "DAY")]
     pub to: Option<Day>,
-    /// The gateway [env: ROLLCALL_GATEWAY_URL; file: gateway_url]
-    #[arg(long, value_name = "URL")]
-    pub gateway_url: Option<String>,
-    /// As whom
+    /// Which gateway, and as whom
     #[command(flatten)]
     pub ask: AskArgs,
     /// Print JSON
@@ -47,7 +44,7 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(settings: &Settings, args: Args) -> Result<Exit> {
-    let gateway = args.ask.gateway(settings, args.gateway_url.as_deref())?;
+    let gateway = args.ask.gateway(settings)?;
     let id = args.instance.find(&gateway).await?;
     let answer = gateway.uptime(id, args.from, args.to).await.map_err(explain_instance)?;
     out::either(args.json, &answer, || words(&answer))?;
